@@ -1,0 +1,2 @@
+//! fanal
+fn main() {}
