@@ -23,13 +23,16 @@ impl ByteBudget {
 
     /// Draws `bytes`, or `None` when they do not fit now.
     pub fn try_draw(&self, bytes: usize) -> Option<BytePermit> {
+        self.reserve(bytes).then(|| BytePermit { budget: self.clone(), bytes })
+    }
+
+    fn reserve(&self, bytes: usize) -> bool {
         self.0
             .used_bytes
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
                 used.checked_add(bytes).filter(|&sum| sum <= self.0.bytes_max)
             })
-            .ok()
-            .map(|_| BytePermit { budget: self.clone(), bytes })
+            .is_ok()
     }
 
     /// Bytes drawn now.
@@ -53,14 +56,11 @@ pub struct BytePermit {
 impl BytePermit {
     /// Draws `bytes` more on the same permit; false when they do not fit.
     pub fn try_grow(&mut self, bytes: usize) -> bool {
-        match self.budget.try_draw(bytes) {
-            Some(more) => {
-                self.bytes += bytes;
-                std::mem::forget(more);
-                true
-            }
-            None => false,
+        let grown = self.budget.reserve(bytes);
+        if grown {
+            self.bytes += bytes;
         }
+        grown
     }
 }
 

@@ -1,1 +1,24 @@
-//! fanal-model
+//! The span model: ids, typed values, and `SpanBatch`, the columns in which spans live from the
+//! moment they are decoded until they are answered.
+//!
+//! Formats build batches, storage keeps them, queries read them. Knows no wire format and no disk format.
+//! Invariant: every built batch passes [`SpanBatch::validate`], so that readers index without fear.
+
+pub mod attributes;
+pub mod batch;
+pub mod builder;
+pub mod column;
+pub mod id;
+pub mod indexed;
+pub mod nested;
+pub mod resource;
+pub mod value;
+
+pub use attributes::{AttributeTable, AttributeTableBuilder};
+pub use batch::{EventTable, InvalidBatch, LinkTable, SpanBatch};
+pub use builder::{Remap, SpanBatchBuilder, SpanFields};
+pub use column::{BytesTable, DictionaryBuilder, DictionaryColumn, SparseColumn};
+pub use id::{SpanId, TraceId};
+pub use indexed::{EventRef, IndexedBatch, LinkRef, SpanRef};
+pub use resource::{EntityRef, Resource, Scope};
+pub use value::{AttributeType, SpanKind, StatusCode, Value, ValueRef};

@@ -1,1 +1,17 @@
-//! fanal-storage
+//! The `SpanStore` trait that every backend implements, its requests and answers, and the suite that each must pass.
+//!
+//! Written to by the pipeline, asked by the query crate. Knows no disk and no network. Every call names its
+//! tenant.
+
+pub mod error;
+pub mod predicate;
+pub mod request;
+pub mod store;
+
+pub use error::StoreError;
+pub use predicate::{AttributeCondition, AttributeLevel, AttributeTest, Comparison, SpanCondition};
+pub use request::{
+    FindTraces, FoundTraces, Operation, Projection, ScanCounts, StoreStats, TenantId,
+    TracePosition, TraceSpans,
+};
+pub use store::{SpanStore, StoreFuture};

@@ -1,0 +1,220 @@
+//! Conditions on one span, and their meaning: the reference that every backend must agree with.
+
+use fanal_model::{SpanKind, SpanRef, StatusCode, Value, ValueRef};
+use std::cmp::Ordering;
+
+/// A condition on one span.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SpanCondition {
+    /// The resource's service name.
+    Service(String),
+    /// The span name.
+    Name(String),
+    /// The kind.
+    Kind(SpanKind),
+    /// The status code.
+    Status(StatusCode),
+    /// Any other status code.
+    StatusNot(StatusCode),
+    /// Shortest duration in nanoseconds, inclusive.
+    DurationMin(u64),
+    /// Longest duration in nanoseconds, inclusive.
+    DurationMax(u64),
+    /// The scope's name.
+    ScopeName(String),
+    /// The scope's version.
+    ScopeVersion(String),
+    /// Some attribute.
+    Attribute(AttributeCondition),
+}
+
+/// Holds when an attribute of this key passes the test on any of the levels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttributeCondition {
+    /// Where to look.
+    pub levels: Vec<AttributeLevel>,
+    /// The key.
+    pub key: String,
+    /// The test.
+    pub test: AttributeTest,
+}
+
+/// Owner of an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AttributeLevel {
+    /// The span itself.
+    Span,
+    /// Its resource.
+    Resource,
+    /// Its scope.
+    Scope,
+    /// One of its events.
+    Event,
+    /// One of its links.
+    Link,
+}
+
+impl AttributeLevel {
+    /// Every level, in the order of lookup.
+    pub const ALL: [Self; 5] = [Self::Span, Self::Resource, Self::Scope, Self::Event, Self::Link];
+}
+
+/// A test of a value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AttributeTest {
+    /// The key is present.
+    Exists,
+    /// The value's text ([`ValueRef::to_text`]) equals.
+    TextEquals(String),
+    /// The comparison holds with one of the operands. Values of another type than the operand never match; ints and
+    /// floats compare by number. For `NotEqual` no operand of the value's type may equal, and one must have its type.
+    Compare(Comparison, Vec<Value>),
+}
+
+/// A comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    /// Whether an ordering of (value, operand) satisfies the comparison.
+    pub fn accepts(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering == Ordering::Equal,
+            Self::NotEqual => ordering != Ordering::Equal,
+            Self::Less => ordering == Ordering::Less,
+            Self::LessOrEqual => ordering != Ordering::Greater,
+            Self::Greater => ordering == Ordering::Greater,
+            Self::GreaterOrEqual => ordering != Ordering::Less,
+        }
+    }
+}
+
+impl SpanCondition {
+    /// Whether the condition holds on a span.
+    pub fn matches(&self, span: &SpanRef<'_>) -> bool {
+        match self {
+            Self::Service(name) => span.service_name() == name,
+            Self::Name(name) => span.name() == name,
+            Self::Kind(kind) => span.kind() == *kind,
+            Self::Status(code) => span.status_code() == *code,
+            Self::StatusNot(code) => span.status_code() != *code,
+            Self::DurationMin(nanos) => span.duration_nanos() >= *nanos,
+            Self::DurationMax(nanos) => span.duration_nanos() <= *nanos,
+            Self::ScopeName(name) => span.scope().name == *name,
+            Self::ScopeVersion(version) => span.scope().version == *version,
+            Self::Attribute(condition) => condition.matches(span),
+        }
+    }
+}
+
+impl AttributeCondition {
+    fn matches(&self, span: &SpanRef<'_>) -> bool {
+        let passes =
+            |(key, value): (&str, ValueRef<'_>)| key == self.key && self.test.passes(value);
+        let passes_owned = |attributes: &[(String, Value)]| self.passes_any(attributes);
+        self.levels.iter().any(|level| match level {
+            AttributeLevel::Span => span.attributes().any(passes),
+            AttributeLevel::Resource => passes_owned(&span.resource().attributes),
+            AttributeLevel::Scope => passes_owned(&span.scope().attributes),
+            AttributeLevel::Event => span.events().any(|event| event.attributes().any(passes)),
+            AttributeLevel::Link => span.links().any(|link| link.attributes().any(passes)),
+        })
+    }
+
+    /// Whether one of the owned attributes has the key and passes.
+    pub fn passes_any(&self, attributes: &[(String, Value)]) -> bool {
+        attributes.iter().any(|(key, value)| *key == self.key && self.test.passes_value(value))
+    }
+}
+
+impl AttributeTest {
+    /// Whether a value passes.
+    pub fn passes(&self, value: ValueRef<'_>) -> bool {
+        match self {
+            Self::Exists => true,
+            Self::TextEquals(text) => value.to_text() == *text,
+            Self::Compare(comparison, operands) => {
+                let orderings = operands.iter().filter_map(|operand| order(value, operand));
+                match comparison {
+                    Comparison::NotEqual => {
+                        let mut seen = false;
+                        let mut all_differ = true;
+                        for ordering in orderings {
+                            seen = true;
+                            all_differ &= ordering != Ordering::Equal;
+                        }
+                        seen && all_differ
+                    }
+                    _ => orderings.into_iter().any(|ordering| comparison.accepts(ordering)),
+                }
+            }
+        }
+    }
+
+    /// Whether an owned value passes.
+    pub fn passes_value(&self, value: &Value) -> bool {
+        match value {
+            Value::Empty => self.passes(ValueRef::Empty),
+            Value::String(text) => self.passes(ValueRef::String(text)),
+            Value::Bool(flag) => self.passes(ValueRef::Bool(*flag)),
+            Value::Int(number) => self.passes(ValueRef::Int(*number)),
+            Value::Float(number) => self.passes(ValueRef::Float(*number)),
+            Value::Bytes(bytes) => self.passes(ValueRef::Bytes(bytes)),
+            Value::Array(_) | Value::Map(_) => {
+                let mut bytes = Vec::new();
+                fanal_model::nested::encode(value, &mut bytes);
+                match value {
+                    Value::Array(_) => self.passes(ValueRef::Array(&bytes)),
+                    _ => self.passes(ValueRef::Map(&bytes)),
+                }
+            }
+        }
+    }
+}
+
+/// Order of a value and an operand of a comparable type; `None` for other types and NaN.
+fn order(value: ValueRef<'_>, operand: &Value) -> Option<Ordering> {
+    match (value, operand) {
+        (ValueRef::String(left), Value::String(right)) => Some(left.cmp(right.as_str())),
+        (ValueRef::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
+        (ValueRef::Int(left), Value::Int(right)) => Some(left.cmp(right)),
+        (ValueRef::Int(left), Value::Float(right)) => order_int_float(left, *right),
+        (ValueRef::Float(left), Value::Int(right)) => {
+            order_int_float(*right, left).map(Ordering::reverse)
+        }
+        (ValueRef::Float(left), Value::Float(right)) => left.partial_cmp(right),
+        (ValueRef::Bytes(left), Value::Bytes(right)) => Some(left.cmp(right.as_slice())),
+        _ => None,
+    }
+}
+
+/// Exact order of an integer and a float; casting the integer would lose digits.
+fn order_int_float(int: i64, float: f64) -> Option<Ordering> {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if float.is_nan() {
+        return None;
+    }
+    if float >= LIMIT {
+        return Some(Ordering::Less);
+    }
+    if float < -LIMIT {
+        return Some(Ordering::Greater);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "within the range of i64, checked above")]
+    let whole = float.trunc() as i64;
+    let fraction = float.fract();
+    Some(int.cmp(&whole).then_with(|| 0.0_f64.partial_cmp(&fraction).unwrap_or(Ordering::Equal)))
+}

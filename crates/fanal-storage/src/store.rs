@@ -1,0 +1,53 @@
+//! The trait of a backend.
+
+use crate::error::StoreError;
+use crate::request::{
+    FindTraces, FoundTraces, Operation, Projection, StoreStats, TenantId, TraceSpans,
+};
+use fanal_model::{SpanBatch, TraceId};
+use std::future::Future;
+use std::pin::Pin;
+
+/// The future of an answer.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Keeps spans and finds traces. Calls may run at the same time from many tasks.
+///
+/// A span is visible to every question that begins after its append was acknowledged.
+pub trait SpanStore: Send + Sync + std::fmt::Debug {
+    /// Keeps a valid batch. Resolves once every span of it is durable, or fails and keeps nothing that was promised.
+    ///
+    /// Fails with `Overloaded` when a limit is reached and `Unavailable` when the disk takes no writes.
+    fn append<'a>(&'a self, tenant: &'a TenantId, batch: SpanBatch) -> StoreFuture<'a, ()>;
+
+    /// Finds traces, newest first.
+    fn find_traces<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: FindTraces,
+    ) -> StoreFuture<'a, FoundTraces>;
+
+    /// Fetches traces by id without a time hint. Ids without a span are left out; the order is that of `ids`.
+    fn traces<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        ids: &'a [TraceId],
+        projection: Projection,
+    ) -> StoreFuture<'a, Vec<TraceSpans>>;
+
+    /// Service names in the order in which they were first seen; a service keeps its place.
+    fn services<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, Vec<String>>;
+
+    /// Operations of a service, sorted; empty for an unknown service.
+    fn operations<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        service: &'a str,
+    ) -> StoreFuture<'a, Vec<Operation>>;
+
+    /// What is stored.
+    fn stats<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, StoreStats>;
+
+    /// Makes everything acknowledged durable and stops background work; later appends are `Unavailable`.
+    fn shutdown(&self) -> StoreFuture<'_, ()>;
+}
