@@ -1,1 +1,3 @@
-//! fanal-local
+//! The embedded columnar engine: log, head, blocks, catalog.
+
+pub mod segment;

@@ -1,0 +1,154 @@
+//! Granules and what is known of each without reading its columns: the ground on which searches skip them.
+//!
+//! Filled by the encoder, kept in the directory, read by search. Statistics may be wider than the data, never narrower.
+
+use super::AttributeOwner;
+use fanal_base::cast;
+use fanal_model::{SpanKind, StatusCode};
+use std::ops::Range;
+
+/// A run of rows whose columns are encoded together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Granule {
+    /// Rows of the segment.
+    pub rows: Range<u32>,
+    /// Events of these rows.
+    pub event_count: u32,
+    /// Links of these rows.
+    pub link_count: u32,
+    /// Earliest start.
+    pub start_min_unix_nanos: u64,
+    /// Latest start.
+    pub start_max_unix_nanos: u64,
+    /// Latest end.
+    pub end_max_unix_nanos: u64,
+    /// Shortest duration.
+    pub duration_min_nanos: u64,
+    /// Longest duration.
+    pub duration_max_nanos: u64,
+    /// Bit `k`: a span is of the kind of number `k`; unknown numbers count as unspecified.
+    pub kinds: u8,
+    /// Bit `c`: a span has the status code of number `c`; unknown numbers count as unset.
+    pub status_codes: u8,
+    /// Names that occur.
+    pub names: CodeSet,
+    /// Resources that occur.
+    pub resources: CodeSet,
+    /// Scopes that occur.
+    pub scopes: CodeSet,
+    /// Attribute columns that occur, by owner and column.
+    pub(super) attributes: Vec<AttributeStats>,
+}
+
+/// What is known of an attribute column in one granule where it occurs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AttributeStats {
+    /// Whose attribute.
+    pub owner: AttributeOwner,
+    /// Index among the columns of the owner.
+    pub column: u32,
+    /// Values in this granule, at least one.
+    pub count: u32,
+    /// Least and greatest value of a numeric column; `None` for other types and where every value is NaN.
+    pub range: Option<NumericRange>,
+}
+
+/// Least and greatest value, both of which occur.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum NumericRange {
+    /// Of integers.
+    Int {
+        /// Least.
+        min: i64,
+        /// Greatest.
+        max: i64,
+    },
+    /// Of floats; NaN values are left out.
+    Float {
+        /// Least.
+        min: f64,
+        /// Greatest.
+        max: f64,
+    },
+}
+
+/// A set of dictionary codes, exact while it is small.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CodeSet {
+    /// Exactly these, ascending.
+    List(Box<[u32]>),
+    /// Exactly the codes whose bit is set, least bit first.
+    Bitmap(Box<[u64]>),
+    /// Some of the codes between these, inclusive.
+    Between(u32, u32),
+}
+
+impl Granule {
+    /// Number of rows.
+    pub fn row_count(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether a span may be of this kind.
+    pub fn may_have_kind(&self, kind: SpanKind) -> bool {
+        self.kinds & kind_bit(kind) != 0
+    }
+
+    /// Whether a span may have this status code.
+    pub fn may_have_status(&self, code: StatusCode) -> bool {
+        self.status_codes & status_bit(code) != 0
+    }
+
+    /// What is known of an attribute column; `None` where no value of it is in this granule.
+    pub fn attribute(&self, owner: AttributeOwner, column: u32) -> Option<&AttributeStats> {
+        let place = self
+            .attributes
+            .binary_search_by_key(&(owner, column), |stats| (stats.owner, stats.column));
+        place.ok().and_then(|place| self.attributes.get(place))
+    }
+
+    /// Attribute columns that occur, by owner and column.
+    pub fn attributes(&self) -> &[AttributeStats] {
+        &self.attributes
+    }
+}
+
+/// The bit of a kind in [`Granule::kinds`].
+pub(super) fn kind_bit(kind: SpanKind) -> u8 {
+    match kind {
+        SpanKind::Unspecified => 1,
+        SpanKind::Internal => 1 << 1,
+        SpanKind::Server => 1 << 2,
+        SpanKind::Client => 1 << 3,
+        SpanKind::Producer => 1 << 4,
+        SpanKind::Consumer => 1 << 5,
+    }
+}
+
+/// The bit of a status code in [`Granule::status_codes`].
+pub(super) fn status_bit(code: StatusCode) -> u8 {
+    match code {
+        StatusCode::Unset => 1,
+        StatusCode::Ok => 1 << 1,
+        StatusCode::Error => 1 << 2,
+    }
+}
+
+impl CodeSet {
+    /// Whether a code may occur; exact but for [`CodeSet::Between`].
+    #[inline]
+    pub fn may_contain(&self, code: u32) -> bool {
+        match self {
+            Self::List(codes) => codes.binary_search(&code).is_ok(),
+            Self::Bitmap(words) => {
+                words.get(cast::index(code / 64)).is_some_and(|word| word >> (code % 64) & 1 == 1)
+            }
+            Self::Between(min, max) => (*min..=*max).contains(&code),
+        }
+    }
+
+    /// Whether any of ascending `codes` may occur.
+    pub fn may_contain_any(&self, codes: &[u32]) -> bool {
+        codes.iter().any(|&code| self.may_contain(code))
+    }
+}
