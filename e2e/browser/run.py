@@ -4,6 +4,7 @@ Starts the server on free ports, runs `npm run e2e` of the UI against it, and ch
 cleanly. The checks themselves are in `ui/e2e`, beside the pages that they look at.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -75,15 +76,21 @@ def run_ui_checks(addresses, tally):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     closing = None
-    for line in browser.stdout:
-        match = CLOSING_LINE.match(line.strip())
-        if match:
-            closing = match
-        else:
-            print(line, end="", flush=True)
-    status = browser.wait()
+    try:
+        for line in browser.stdout:
+            match = CLOSING_LINE.match(line.strip())
+            if match:
+                closing = match
+            else:
+                print(line, end="", flush=True)
+        status = browser.wait()
+    finally:
+        # When this suite is told to stop, npm, its script and the browser go with it.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(browser.pid, signal.SIGKILL)
     if closing:
         tally.passed += int(closing[1])
         tally.failed += int(closing[2])

@@ -78,10 +78,10 @@ fn alternatives(schema: &Value) -> Result<Vec<String>> {
         return Ok(vec![name.to_owned()]);
     }
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-        return Ok(values.iter().map(Value::to_string).collect());
+        return Ok(values.iter().map(literal).collect());
     }
     if let Some(value) = schema.get("const") {
-        return Ok(vec![value.to_string()]);
+        return Ok(vec![literal(value)]);
     }
     if let Some(variants) = variants(schema) {
         let nested: Result<Vec<Vec<String>>> = variants.iter().map(alternatives).collect();
@@ -98,6 +98,14 @@ fn alternatives(schema: &Value) -> Result<Vec<String>> {
         _ => {
             bail!("this form of schema is not known, teach it to xtask/src/typescript.rs: {schema}")
         }
+    }
+}
+
+/// A value as TypeScript's literal type, strings in the quotes that the UI uses.
+fn literal(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
+        other => other.to_string(),
     }
 }
 
@@ -140,7 +148,9 @@ fn comment(indent: &str, schema: &Value) -> String {
     let Some(description) = schema.get("description").and_then(Value::as_str) else {
         return String::new();
     };
-    let description = description.trim().replace("*/", "*\\/");
+    // Links between Rust items mean nothing here, their names do.
+    let description = description.trim().replace("[`", "`").replace("`]", "`");
+    let description = description.replace("*/", "*\\/");
     let line = format!("{indent}/** {description} */\n");
     if !description.contains('\n') && line.len() <= COMMENT_WIDTH {
         return line;
@@ -186,7 +196,7 @@ mod tests {
                     "depth": { "type": "integer", "format": "int32", "minimum": 0 },
                     "ok": { "type": "boolean" },
                     "tags": { "type": "array", "items": { "$ref": "#/components/schemas/Tag" } },
-                    "scope": { "$ref": "#/components/schemas/Scope", "description": "Of it." },
+                    "scope": { "$ref": "#/components/schemas/Scope", "description": "Of [`Span`]." },
                     "rows": { "type": "array", "items": { "type": ["integer", "null"] } },
                     "root": { "type": ["string", "null"], "description": "One\n\ntwo */ three." },
                     "link": { "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/Tag" }] }
@@ -209,7 +219,7 @@ export interface Span {
    */
   root?: string;
   rows: (number | null)[];
-  /** Of it. */
+  /** Of `Span`. */
   scope: Scope;
   tags: Tag[];
 }",
@@ -241,25 +251,25 @@ export interface Span {
         });
         check(
             &schemas,
-            r#"/** A value. */
+            "/** A value. */
 export type Value =
   /** Nothing. */
-  | { type: "empty" }
-  | { type: "array"; value: Value[] };"#,
+  | { type: 'empty' }
+  | { type: 'array'; value: Value[] };",
         );
     }
 
     #[test]
     fn types_are_in_alphabetical_order() {
         let schemas = json!({
-            "Kind": { "type": "string", "enum": ["server", "client"] },
+            "Kind": { "type": "string", "enum": ["server", "client", "it's"] },
             "Id": { "type": "string" },
             "Counts": { "type": "object", "additionalProperties": { "type": "integer" } }
         });
         check(
             &schemas,
             "export type Counts = Record<string, number>;\n\nexport type Id = string;\n\n\
-             export type Kind = \"server\" | \"client\";",
+             export type Kind = 'server' | 'client' | 'it\\'s';",
         );
     }
 
