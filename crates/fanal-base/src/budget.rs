@@ -62,6 +62,11 @@ impl BytePermit {
         }
         grown
     }
+
+    /// Bytes that this permit holds.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
 }
 
 impl Drop for BytePermit {
@@ -81,6 +86,7 @@ mod tests {
         assert!(budget.try_draw(5).is_none());
         assert!(first.try_grow(4));
         assert!(!first.try_grow(1));
+        assert_eq!(first.bytes(), 10);
         assert_eq!(budget.used_bytes(), 10);
         drop(first);
         assert_eq!(budget.used_bytes(), 0);

@@ -1,0 +1,37 @@
+//! Limits of the pipeline, with their defaults.
+//!
+//! The binary fills it from its configuration file; the pipeline reads it once.
+
+use std::time::Duration;
+
+/// Limits of the pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PipelineConfig {
+    /// Most bytes of requests in memory at once, over all receivers, measured as received and again after
+    /// decompression; above it requests are told to retry. Default 134217728 (128 MiB).
+    pub in_flight_bytes_max: usize,
+    /// Seconds after which a sender that was told to retry should do so. Default 1.
+    pub retry_after_seconds: u32,
+}
+
+impl PipelineConfig {
+    /// Default of [`PipelineConfig::in_flight_bytes_max`].
+    pub const IN_FLIGHT_BYTES_MAX: usize = 128 << 20;
+    /// Default of [`PipelineConfig::retry_after_seconds`].
+    pub const RETRY_AFTER_SECONDS: u32 = 1;
+
+    /// How long a sender should wait before it retries.
+    pub fn retry_after(&self) -> Duration {
+        Duration::from_secs(self.retry_after_seconds.into())
+    }
+}
+
+impl Default for PipelineConfig {
+    fn default() -> Self {
+        Self {
+            in_flight_bytes_max: Self::IN_FLIGHT_BYTES_MAX,
+            retry_after_seconds: Self::RETRY_AFTER_SECONDS,
+        }
+    }
+}
