@@ -65,7 +65,10 @@ pub(crate) fn chromium() -> Result<PathBuf> {
         return Ok(found);
     }
     title("Chromium for the browser tests");
-    apt_install(&["chromium"], "Chromium (or set CHROMIUM to a browser's path)")?;
+    apt_install(
+        &["chromium", "fonts-liberation"],
+        "Chromium (or set CHROMIUM to a browser's path)",
+    )?;
     installed_chromium().context("Chromium was installed but is not on the PATH")
 }
 

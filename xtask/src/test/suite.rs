@@ -16,9 +16,9 @@ use crate::prepare;
 use crate::process::{command, repository, title};
 
 /// Longest time a suite may take before it counts as hung.
-const SUITE_SECONDS_MAX: u64 = 15 * 60;
+const SUITE_TIME_MAX: Duration = Duration::from_mins(15);
 /// Time a hung suite has to stop what it started.
-const STOP_SECONDS_MAX: u64 = 15;
+const STOP_TIME_MAX: Duration = Duration::from_secs(15);
 /// Lines in flight between a suite and the terminal.
 const LINES_IN_FLIGHT_MAX: usize = 1024;
 
@@ -65,7 +65,7 @@ impl Suite {
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {}", self.script.display()))?;
-        let closing = follow(&mut child)?;
+        let closing = follow(&mut child, SUITE_TIME_MAX)?;
         let status = child.wait()?;
         judge(status.success(), closing).with_context(|| format!("{status}"))
     }
@@ -107,7 +107,7 @@ impl Suite {
 }
 
 /// Passes the child's lines on to the terminal and returns the last closing line among them.
-fn follow(child: &mut Child) -> Result<Option<(u64, u64)>> {
+fn follow(child: &mut Child, time_max: Duration) -> Result<Option<(u64, u64)>> {
     let output = child.stdout.take().context("the suite has no output")?;
     let (sender, lines) = mpsc::sync_channel(LINES_IN_FLIGHT_MAX);
     std::thread::spawn(move || {
@@ -118,7 +118,7 @@ fn follow(child: &mut Child) -> Result<Option<(u64, u64)>> {
             }
         }
     });
-    let deadline = Instant::now() + Duration::from_secs(SUITE_SECONDS_MAX);
+    let deadline = Instant::now() + time_max;
     let mut closing = None;
     loop {
         match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -129,7 +129,7 @@ fn follow(child: &mut Child) -> Result<Option<(u64, u64)>> {
             Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(closing),
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 stop(child, &lines)?;
-                bail!("stopped after {SUITE_SECONDS_MAX} seconds: it hangs");
+                bail!("it hangs: stopped after {time_max:?}");
             }
         }
     }
@@ -138,7 +138,7 @@ fn follow(child: &mut Child) -> Result<Option<(u64, u64)>> {
 /// Asks a hung suite to stop what it started, then ends it.
 fn stop(child: &mut Child, lines: &mpsc::Receiver<String>) -> Result<()> {
     crate::process::run(Command::new("kill").arg(child.id().to_string()))?;
-    let deadline = Instant::now() + Duration::from_secs(STOP_SECONDS_MAX);
+    let deadline = Instant::now() + STOP_TIME_MAX;
     while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         println!("{line}");
     }
@@ -202,14 +202,23 @@ mod tests {
         }
     }
 
+    fn shell(script: &str) -> Child {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap()
+    }
+
     #[test]
     fn output_is_followed_to_its_end() {
-        let mut child = Command::new("sh")
-            .args(["-c", "echo one; echo '2 passed, 0 failed'; echo bye"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        assert_eq!(follow(&mut child).unwrap(), Some((2, 0)));
+        let mut child = shell("echo one; echo '2 passed, 0 failed'; echo bye");
+        assert_eq!(follow(&mut child, SUITE_TIME_MAX).unwrap(), Some((2, 0)));
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_suite_that_hangs_is_stopped() {
+        let mut child = shell("echo '2 passed, 0 failed'; exec sleep 600");
+        let error = follow(&mut child, Duration::from_millis(50)).unwrap_err().to_string();
+        assert!(error.contains("it hangs"), "{error}");
+        assert!(child.try_wait().unwrap().is_some(), "still running");
     }
 }
