@@ -16,7 +16,7 @@ use crate::prepare;
 use crate::process::{command, repository, title};
 
 /// Longest time a suite may take before it counts as hung.
-const SUITE_TIME_MAX: Duration = Duration::from_mins(15);
+const SUITE_TIME_MAX: Duration = Duration::from_secs(15 * 60);
 /// Time a hung suite has to stop what it started.
 const STOP_TIME_MAX: Duration = Duration::from_secs(15);
 /// Lines in flight between a suite and the terminal.
