@@ -98,7 +98,8 @@ impl Suite {
             .env("FANAL_BIN", binary)
             .env("FANAL_REPO", repository())
             .env("PYTHON", python)
-            .env("PYTHONUNBUFFERED", "1");
+            .env("PYTHONUNBUFFERED", "1")
+            .env("PYTHONDONTWRITEBYTECODE", "1");
         if let Some(chromium) = chromium {
             command.env("CHROMIUM", chromium);
         }

@@ -11,6 +11,10 @@ use super::{Problem, SourceFile, scan};
 /// The document that names every crate.
 const MAP: &str = "ARCHITECTURE.md";
 
+/// Generated pages that other pages are compared with.
+const CONFIGURATION: &str = "docs/configuration.md";
+const METRICS: &str = "docs/metrics.md";
+
 /// Names that begin like a crate's and are something else.
 const NOT_CRATES: &[&str] = &["fanal-data", "fanal-ui"];
 
@@ -20,9 +24,12 @@ pub(super) fn check(
     packages: &[&str],
     tasks: &[&str],
 ) -> Vec<Problem> {
+    let page = |path: &str| files.iter().find(|file| file.path == path);
     let mut problems = Vec::new();
     for file in files.iter().filter(|file| file.has_extension(&["md"])) {
         problems.extend(links(file, paths));
+        problems.extend(page(CONFIGURATION).into_iter().flat_map(|page| unknown_ports(file, page)));
+        problems.extend(page(METRICS).into_iter().flat_map(|page| unknown_metrics(file, page)));
         problems.extend(unknown_tasks(file, tasks));
         if file.path == MAP || file.path.ends_with("FORMAT.md") {
             problems.extend(unknown_crates(file, packages));
@@ -62,6 +69,34 @@ fn unknown_tasks(file: &SourceFile, tasks: &[&str]) -> Vec<Problem> {
         let task: String = leading(&file.text[at + COMMAND.len()..], char::is_alphanumeric);
         if task.starts_with(char::is_lowercase) && !tasks.contains(&task.as_str()) {
             let message = format!("no task is called `{task}`: the tasks are {}", tasks.join(", "));
+            problems.push(Problem::new(&file.path, scan::line_of(&file.text, at), message));
+        }
+    }
+    problems
+}
+
+/// A port that a table begins a row with must be a default of the configuration.
+fn unknown_ports(file: &SourceFile, configuration: &SourceFile) -> Vec<Problem> {
+    let is_port = |cell: &&str| cell.len() >= 4 && cell.chars().all(|c| c.is_ascii_digit());
+    let mut problems = Vec::new();
+    for (index, line) in file.text.lines().enumerate() {
+        let port = line.strip_prefix("| ").and_then(|row| row.split(" |").next()).filter(is_port);
+        if let Some(port) = port.filter(|port| !configuration.text.contains(&format!(":{port}`"))) {
+            let message = format!("{CONFIGURATION} has no port {port}: correct it");
+            problems.push(Problem::new(&file.path, index + 1, message));
+        }
+    }
+    problems
+}
+
+/// `fanal_…` must be a metric.
+fn unknown_metrics(file: &SourceFile, metrics: &SourceFile) -> Vec<Problem> {
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let mut problems = Vec::new();
+    for (at, _) in file.text.match_indices("`fanal_") {
+        let name = leading(&file.text[at + 1..], is_part);
+        if !metrics.text.contains(&name) {
+            let message = format!("{METRICS} has no `{name}`: correct the name");
             problems.push(Problem::new(&file.path, scan::line_of(&file.text, at), message));
         }
     }
@@ -130,6 +165,22 @@ mod tests {
         let problems =
             super::check(&[file(path, text)], &paths, &["fanal", "fanal-base"], &["tidy"]);
         testing::check(&problems, expect);
+    }
+
+    fn check_pages(text: &str, expect: &[&str]) {
+        let files = [
+            file("README.md", text),
+            file("docs/configuration.md", "| `ui.address` | `127.0.0.1:16686` |"),
+            file("docs/metrics.md", "| `fanal_ingest_spans_total` |"),
+        ];
+        testing::check(&super::check(&files, &std::collections::BTreeSet::new(), &[], &[]), expect);
+    }
+
+    #[test]
+    fn ports_and_metrics_exist() {
+        check_pages("| 16686 | the UI |\n`fanal_ingest_spans_total`\n", &[]);
+        check_pages("\n| 4317 | gRPC |\n", &["README.md:2: no port 4317"]);
+        check_pages("`fanal_ingest_span_total`", &["README.md:1: no `fanal_ingest_span_total`"]);
     }
 
     #[test]
