@@ -13,6 +13,7 @@
     reason = "tasks read the environment and the clock of the machine they run on"
 )]
 
+mod bench;
 mod gen_files;
 mod prepare;
 mod process;
@@ -35,6 +36,10 @@ const TASKS: &[(&str, &str)] = &[
         "install what the tests need, run them (default: all)",
     ),
     ("tidy", "check the house rules that a tool can check"),
+    (
+        "bench [--seconds N] [--spans N] [--recordings DIR]",
+        "measure the release binary and print docs/benchmarks.md's table",
+    ),
     ("gen [--check]", "write the generated files, or fail where one is out of date"),
 ];
 
@@ -60,6 +65,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "build" => run::build_all().map(|_binary| ()),
         "test" => test::run(&test::Selection::parse(rest)?),
         "tidy" => tidy::run(),
+        "bench" => bench::run(&bench::Options::parse(rest)?),
         "gen" => match rest {
             [] => gen_files::run(gen_files::Mode::Write),
             [flag] if flag == "--check" => gen_files::run(gen_files::Mode::Check),

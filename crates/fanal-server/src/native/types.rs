@@ -374,6 +374,8 @@ pub struct StorageStatus {
     pub head_spans: u64,
     /// Blocks on disk.
     pub blocks: u64,
+    /// Bytes of blocks on disk, every index included.
+    pub block_bytes: u64,
     /// Bytes on disk, log included.
     pub disk_bytes: u64,
     /// Newest trace, so that a first-run page can open it; absent while the store is empty.

@@ -1,0 +1,126 @@
+//! The server under measurement, in a process of its own.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::ask;
+use crate::process;
+
+const READY_MAX: Duration = Duration::from_secs(60);
+const MERGED_MAX: Duration = Duration::from_secs(600);
+const POLL: Duration = Duration::from_millis(5);
+
+/// A running server; killed when dropped.
+pub(super) struct Server {
+    child: Child,
+    binary: PathBuf,
+    pub(super) ui: String,
+    pub(super) otlp_http: String,
+    otlp_grpc: String,
+}
+
+impl Server {
+    /// Starts on an empty folder.
+    pub(super) fn start_empty(binary: &Path, folder: &Path, flags: &[&str]) -> Result<Self> {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder)?;
+        }
+        Self::start(binary, folder, flags).map(|(server, _)| server)
+    }
+
+    /// Starts on a folder that an earlier server left; also the seconds until it was ready.
+    pub(super) fn restart(binary: &Path, folder: &Path) -> Result<(Self, f64)> {
+        Self::start(binary, folder, &[])
+    }
+
+    fn start(binary: &Path, folder: &Path, flags: &[&str]) -> Result<(Self, f64)> {
+        std::fs::create_dir_all(folder)?;
+        let ready_file = folder.join("ready.json");
+        // Missing is as good as removed.
+        drop(std::fs::remove_file(&ready_file));
+        let begun = Instant::now();
+        let child = Command::new(binary)
+            .args(["serve", "--ports", "ephemeral", "--log-level", "warn", "--data-dir"])
+            .arg(folder.join("data"))
+            .arg("--ready-file")
+            .arg(&ready_file)
+            .args(flags)
+            .stdin(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {}", binary.display()))?;
+        let mut server = Self {
+            child,
+            binary: binary.to_owned(),
+            ui: String::new(),
+            otlp_http: String::new(),
+            otlp_grpc: String::new(),
+        };
+        while !ready_file.exists() {
+            if server.child.try_wait()?.is_some() || begun.elapsed() > READY_MAX {
+                bail!("the server did not get ready");
+            }
+            std::thread::sleep(POLL);
+        }
+        let took = begun.elapsed().as_secs_f64();
+        let addresses: Value = serde_json::from_slice(&std::fs::read(&ready_file)?)?;
+        let address = |name: &str| addresses[name].as_str().unwrap_or_default().to_owned();
+        server.ui = address("ui");
+        server.otlp_http = address("otlp_http");
+        server.otlp_grpc = address("otlp_grpc");
+        Ok((server, took))
+    }
+
+    /// Runs `fanal load` against it and answers its JSON report.
+    pub(super) fn load(&self, flags: &[&str]) -> Result<Value> {
+        let over_http = flags.windows(2).any(|pair| pair == ["--protocol", "http"]);
+        let target = if over_http { &self.otlp_http } else { &self.otlp_grpc };
+        let pid = self.child.id().to_string();
+        let mut command = Command::new(&self.binary);
+        command.args(["load", "--output", "json", "--pid", &pid, "--target", target]).args(flags);
+        let text = process::output(&mut command)?;
+        serde_json::from_str(&text).with_context(|| format!("not a report: {text}"))
+    }
+
+    /// Waits until every span lies in a block; answers the storage part of the status.
+    pub(super) fn wait_until_merged(&self) -> Result<Value> {
+        let begun = Instant::now();
+        loop {
+            let status = ask::get_json(&self.ui, "/fanal/v1/status")?;
+            let storage = &status["storage"];
+            if storage["head_spans"] == 0 && storage["spans"].as_u64() > Some(0) {
+                return Ok(storage.clone());
+            }
+            if begun.elapsed() > MERGED_MAX {
+                bail!("spans were not merged within {} s: {storage}", MERGED_MAX.as_secs());
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Resident memory now.
+    pub(super) fn resident_bytes(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        Ok(kibibytes.context("no VmRSS")? * 1024.0)
+    }
+
+    /// Stops it as an operator would.
+    pub(super) fn stop(mut self) -> Result<()> {
+        process::run(Command::new("kill").arg("-TERM").arg(self.child.id().to_string()))?;
+        let status = self.child.wait()?;
+        anyhow::ensure!(status.success(), "the server ended with {status}");
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Gone already is as good as killed.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
