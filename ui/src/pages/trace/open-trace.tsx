@@ -1,0 +1,47 @@
+// A loaded trace: header, tools, overview, waterfall and the panel beside it. Ties the view to the URL
+// (`?span=`) and to the keys.
+
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import type { TraceView } from '../../trace/view';
+import { useShortcuts } from '../../app/shortcuts';
+import { Minimap } from './minimap';
+import { gridKeys, traceShortcuts } from './keys';
+import { SpanPanel } from './span-panel';
+import { TraceHeader } from './trace-header';
+import { TraceTools } from './trace-tools';
+import { useSelectedSpan } from './use-selected-span';
+import { Waterfall } from './waterfall';
+import styles from './trace.module.css';
+
+const NO_EVENTS: readonly number[] = [];
+
+export function OpenTrace({ view }: { view: TraceView }) {
+  const findBox = useRef<HTMLInputElement>(null);
+  const span = useSelectedSpan(view);
+  useShortcuts(() => ({ title: 'Trace', shortcuts: traceShortcuts(view, () => findBox.current?.select()) }), [view]);
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (!(event.ctrlKey || event.metaKey) || event.key !== 'f' || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      findBox.current?.select();
+    };
+    document.addEventListener('keydown', onKeyDown);
+    return () => document.removeEventListener('keydown', onKeyDown);
+  }, []);
+  const { detail } = span;
+  const marked = useMemo(() => {
+    const times = detail?.events.map((event) => Number(BigInt(event.time_unix_nano) - view.trace.startUnixNano));
+    return { ordinal: detail?.ordinal ?? -1, times: times ?? NO_EVENTS };
+  }, [detail]);
+  return (
+    <div class={styles.page}>
+      <TraceHeader view={view} spanId={detail?.span_id} />
+      <TraceTools view={view} findBox={findBox} />
+      <Minimap view={view} />
+      <div class={styles.split}>
+        <Waterfall view={view} marked={marked} onKeyDown={(event) => gridKeys(view, event)} />
+        {view.selected.value >= 0 && <SpanPanel view={view} span={span} />}
+      </div>
+    </div>
+  );
+}
