@@ -1,0 +1,216 @@
+//! A request body that is encoded once and sent often, each time with other traces in it.
+//!
+//! The load program instantiates it at the cost of a copy. Ids are changed by XOR with a mask, which keeps what is
+//! equal equal, so that parents stay parents; times keep their order and nesting; long digit runs in attributes that
+//! vary in production (users, paths, messages) get other digits, equal ones the same, so that a store cannot profit
+//! from the repetition.
+
+use crate::config::GeneratorConfig;
+use crate::generator::Generator;
+use crate::otlp::{Mark, MarkKind, encode_marked};
+use crate::span::{GeneratedSpan, GeneratedTrace};
+use crate::truth::TraceTruth;
+use fanal_base::cast;
+use fanal_model::TraceId;
+
+/// Start of the template's own time, nanoseconds since the Unix epoch; far enough for any skew.
+const BASE_UNIX_NANOS: u64 = 1_000_000_000_000_000_000;
+
+/// Spans of generated templates start within so many nanoseconds.
+const SPREAD_NANOS: u64 = 200_000_000;
+
+/// Times are stretched by up to 1/8 in steps of 1/4096, so that durations differ between instances.
+const STRETCH_ONE: u64 = 4096;
+
+/// A request body to instantiate.
+#[derive(Debug, Clone)]
+pub struct BodyTemplate {
+    bytes: Vec<u8>,
+    marks: Vec<Mark>,
+    truths: Vec<TraceTruth>,
+    span_count: u64,
+    seed: u64,
+}
+
+impl BodyTemplate {
+    /// A template of whole generated traces with at least `spans` spans; different seeds give different templates.
+    pub fn generate(config: GeneratorConfig, seed: u64, spans: usize) -> Self {
+        let mut generator = Generator::new(config, seed);
+        let mut random = crate::random::Random::new(!seed);
+        let mut traces = Vec::new();
+        let mut count = 0;
+        while count < spans {
+            let trace = generator.next_trace(BASE_UNIX_NANOS + random.below(SPREAD_NANOS));
+            count += trace.spans.len();
+            traces.push(trace);
+        }
+        Self::new(traces, BASE_UNIX_NANOS, seed)
+    }
+
+    /// A template of these traces; `base_unix_nanos` is the time that instantiation replaces.
+    pub fn new(mut traces: Vec<GeneratedTrace>, base_unix_nanos: u64, seed: u64) -> Self {
+        traces.iter_mut().for_each(set_top_bits);
+        let spans: Vec<&GeneratedSpan> = traces.iter().flat_map(|trace| &trace.spans).collect();
+        let message = encode_marked(spans.iter().copied());
+        let (mut bytes, marks) = (message.bytes, message.marks);
+        for mark in &marks {
+            if mark.kind == MarkKind::Time {
+                let time = read_u64(&bytes, mark.offset).saturating_sub(base_unix_nanos);
+                bytes[mark.offset..mark.offset + 8].copy_from_slice(&time.to_le_bytes());
+            }
+        }
+        let span_count = cast::wide(spans.len());
+        let truths = traces.into_iter().map(|trace| trace.truth).collect();
+        Self { bytes, marks, truths, span_count, seed }
+    }
+
+    /// Appends the body of one request. Each `sequence` gives other traces; their times count from
+    /// `base_unix_nanos`.
+    pub fn instantiate(&self, out: &mut Vec<u8>, sequence: u64, base_unix_nanos: u64) {
+        let start = out.len();
+        out.extend_from_slice(&self.bytes);
+        let body = &mut out[start..];
+        let mask = Mask::new(self.seed, sequence);
+        for mark in &self.marks {
+            let at = mark.offset;
+            match mark.kind {
+                MarkKind::TraceId => xor(&mut body[at..at + 16], &mask.trace),
+                MarkKind::SpanId => xor(&mut body[at..at + 8], &mask.span),
+                MarkKind::Time => {
+                    let offset = read_u64(body, at);
+                    // Split, so that the product of a large offset fits.
+                    let stretched = offset / STRETCH_ONE * mask.stretch
+                        + offset % STRETCH_ONE * mask.stretch / STRETCH_ONE;
+                    let time = base_unix_nanos.saturating_add(stretched);
+                    body[at..at + 8].copy_from_slice(&time.to_le_bytes());
+                }
+                MarkKind::Digits { count, is_hex } => {
+                    replace_digits(&mut body[at..at + count], is_hex, mask.digits);
+                }
+            }
+        }
+    }
+
+    /// Spans of one instance, second copies included.
+    pub fn span_count(&self) -> u64 {
+        self.span_count
+    }
+
+    /// Bytes of one instance.
+    pub fn byte_count(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The truth about the template's traces: of each instance but for trace ids, span ids and times.
+    pub fn truths(&self) -> &[TraceTruth] {
+        &self.truths
+    }
+
+    /// Ids of the traces of an instance, parallel to [`BodyTemplate::truths`].
+    pub fn trace_ids(&self, sequence: u64) -> impl Iterator<Item = TraceId> {
+        let mask = Mask::new(self.seed, sequence);
+        self.truths.iter().map(move |truth| {
+            let mut id = truth.trace_id;
+            xor(&mut id.0, &mask.trace);
+            id
+        })
+    }
+}
+
+/// What one instance changes.
+struct Mask {
+    trace: [u8; 16],
+    span: [u8; 8],
+    stretch: u64,
+    digits: u64,
+}
+
+impl Mask {
+    fn new(seed: u64, sequence: u64) -> Self {
+        let first = mix(mix(seed).wrapping_add(sequence));
+        let second = mix(first ^ seed);
+        let mut trace = (u128::from(first) << 64 | u128::from(second)).to_be_bytes();
+        let mut span = mix(second).to_be_bytes();
+        // Template ids have their top bit set: with it clear here, no id can become zero.
+        trace[0] &= 0x7f;
+        span[0] &= 0x7f;
+        let stretch = STRETCH_ONE + mix(first) % (STRETCH_ONE / 8);
+        Self { trace, span, stretch, digits: mix(second ^ sequence) }
+    }
+}
+
+fn set_top_bits(trace: &mut GeneratedTrace) {
+    let truth = &mut trace.truth;
+    truth.trace_id.0[0] |= 0x80;
+    truth.root_span_id.0[0] |= 0x80;
+    trace.trace_id.0[0] |= 0x80;
+    for span in &mut trace.spans {
+        span.trace_id.0[0] |= 0x80;
+        span.span_id.0[0] |= 0x80;
+        if !span.parent_span_id.is_zero() {
+            span.parent_span_id.0[0] |= 0x80;
+        }
+        for link in &mut span.links {
+            link.trace_id.0[0] |= 0x80;
+            link.span_id.0[0] |= 0x80;
+        }
+    }
+}
+
+/// A bijection that scatters (the finalizer of `SplitMix64`).
+fn mix(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
+fn xor(bytes: &mut [u8], mask: &[u8]) {
+    bytes.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
+}
+
+fn read_u64(bytes: &[u8], at: usize) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_le_bytes(word)
+}
+
+/// Other digits of the same alphabet; equal runs of an instance stay equal.
+fn replace_digits(run: &mut [u8], is_hex: bool, mask: u64) {
+    let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let mut state = mix(run.iter().fold(mask, fold));
+    let alphabet: &[u8] = if is_hex { b"0123456789abcdef" } else { b"0123456789" };
+    let base = cast::wide(alphabet.len());
+    for chunk in run.chunks_mut(16) {
+        let mut rest = state;
+        for digit in chunk {
+            *digit = alphabet[cast::size(rest % base)];
+            rest /= base;
+        }
+        state = mix(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_takes_about_five_hundred_bytes() {
+        let template = BodyTemplate::generate(GeneratorConfig::default(), 1, 20_000);
+            let mut g = Generator::new(GeneratorConfig::default(), 1);
+            let mut k = std::collections::BTreeMap::new();
+            let (mut n, mut a) = (0, 0);
+            for _ in 0..1000 {
+                for s in g.next_trace(5).spans {
+                    *k.entry(s.kind).or_insert(0) += 1;
+                    n += 1;
+                    a += s.attributes.len();
+                }
+            }
+            (k, n, a)
+        });
+        let bytes = cast::wide(template.byte_count()) / template.span_count();
+        assert!((450..=550).contains(&bytes), "{bytes} bytes a span");
+    }
+}
