@@ -5,11 +5,10 @@
 use std::time::Duration;
 
 /// Limits of the pipeline.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PipelineConfig {
-    /// Most bytes of requests in memory at once, over all receivers, measured as received and again after
-    /// decompression; above it requests are told to retry. Default 134217728 (128 MiB).
+    /// Most bytes of requests in memory at once, over all receivers: as received, as decompressed and as decoded
+    /// columns; above it requests are told to retry. Default 134217728 (128 MiB).
     pub in_flight_bytes_max: usize,
     /// Seconds after which a sender that was told to retry should do so. Default 1.
     pub retry_after_seconds: u32,

@@ -20,4 +20,4 @@ pub use metrics::{METRICS, Metric, MetricKind, Sample};
 pub use pipeline::Pipeline;
 pub use recent::RecentRejection;
 pub use stats::{IngestSnapshot, IngestStats, ReceiverSnapshot, RequestRejection};
-pub use submission::{Accepted, SpanReject, Submission};
+pub use submission::{Accepted, Submission};

@@ -7,7 +7,7 @@
 use crate::config::PipelineConfig;
 use crate::error::PipelineError;
 use crate::stats::{IngestSnapshot, IngestStats};
-use crate::submission::{Accepted, Submission};
+use crate::submission::{Accepted, Submission, cut_message};
 use fanal_base::{ByteBudget, BytePermit, Clock, cast};
 use fanal_storage::{SpanStore, TenantId};
 use std::sync::Arc;
@@ -60,18 +60,20 @@ impl Pipeline {
         receiver: &'static str,
         submission: Submission,
     ) -> Result<Accepted, PipelineError> {
-        let message = submission.rejection_message();
-        let by_reason = submission.rejected_by_reason();
-        let accepted_spans = cast::wide(submission.batch.len());
-        if !submission.batch.is_empty() {
-            submission.batch.validate()?;
-            self.store.append(tenant, submission.batch).await?;
+        let Submission { batch, rejected_spans, rejection_message: mut message, duplicate_keys } =
+            submission;
+        let accepted_spans = cast::wide(batch.len());
+        if !batch.is_empty() {
+            batch.validate()?;
+            self.store.append(tenant, batch).await?;
         }
-        self.stats.spans_accepted(receiver, accepted_spans, submission.duplicate_keys);
-        if submission.rejected_spans > 0 {
-            self.stats.spans_rejected(receiver, &by_reason, &message);
+        cut_message(&mut message);
+        self.stats.spans_accepted(receiver, accepted_spans, duplicate_keys);
+        if !rejected_spans.is_empty() {
+            self.stats.spans_rejected(receiver, &rejected_spans, &message);
         }
-        Ok(Accepted { accepted_spans, rejected_spans: submission.rejected_spans, message })
+        let rejected_spans = rejected_spans.iter().map(|(_, count)| count).sum();
+        Ok(Accepted { accepted_spans, rejected_spans, message })
     }
 
     /// The counters, for receivers to write.

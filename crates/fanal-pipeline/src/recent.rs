@@ -2,7 +2,7 @@
 //!
 //! Bounded in count and in bytes, whatever senders do.
 
-use crate::submission::{MESSAGE_BYTES_MAX, truncate_text};
+use crate::submission::cut_message;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -26,7 +26,7 @@ pub(crate) struct RecentRejections(Mutex<VecDeque<RecentRejection>>);
 
 impl RecentRejections {
     pub(crate) fn push(&self, mut rejection: RecentRejection) {
-        truncate_text(&mut rejection.message, MESSAGE_BYTES_MAX);
+        cut_message(&mut rejection.message);
         let mut ring = self.lock();
         ring.truncate(RECENT_REJECTIONS_MAX - 1);
         ring.push_front(rejection);
@@ -45,6 +45,7 @@ impl RecentRejections {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::submission::MESSAGE_BYTES_MAX;
 
     #[test]
     fn keeps_the_newest_first_and_bounded() {

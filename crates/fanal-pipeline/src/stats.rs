@@ -127,7 +127,7 @@ impl IngestStats {
     pub(crate) fn spans_rejected(
         &self,
         receiver: &'static str,
-        by_reason: &BTreeMap<&'static str, u64>,
+        by_reason: &[(&'static str, u64)],
         message: &str,
     ) {
         let counters = self.receiver(receiver);
