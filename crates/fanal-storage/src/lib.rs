@@ -4,11 +4,13 @@
 //! tenant.
 
 pub mod error;
+pub mod memory;
 pub mod predicate;
 pub mod request;
 pub mod store;
 
 pub use error::StoreError;
+pub use memory::MemoryStore;
 pub use predicate::{AttributeCondition, AttributeLevel, AttributeTest, Comparison, SpanCondition};
 pub use request::{
     FindTraces, FoundTraces, Operation, Projection, ScanCounts, StoreStats, TenantId,

@@ -1,0 +1,225 @@
+//! The plainest store that can be right: batches in a list, every question a loop over all spans.
+//!
+//! The reference that backends are compared with, and a store for tests of the layers above. Keeps everything in
+//! memory without a limit, so it is never a production store.
+
+use crate::error::StoreError;
+use crate::request::{
+    FindTraces, FoundTraces, Operation, Projection, ScanCounts, StoreStats, TenantId,
+    TracePosition, TraceSpans,
+};
+use crate::store::{SpanStore, StoreFuture};
+use fanal_base::cast;
+use fanal_model::{IndexedBatch, Remap, SpanBatch, SpanBatchBuilder, SpanFields, SpanRef, TraceId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    tenants: BTreeMap<TenantId, Tenant>,
+    is_stopped: bool,
+}
+
+#[derive(Debug, Default)]
+struct Tenant {
+    batches: Vec<IndexedBatch>,
+    services: Vec<String>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer<T: Default>(&self, tenant: &TenantId, question: impl FnOnce(&Tenant) -> T) -> T {
+        self.state().tenants.get(tenant).map(question).unwrap_or_default()
+    }
+
+    fn keep(&self, tenant: &TenantId, batch: SpanBatch) -> Result<(), StoreError> {
+        let invalid = |error: fanal_model::InvalidBatch| StoreError::Invalid {
+            message: format!("append refused: {error}; send a batch that validates"),
+        };
+        let mut state = self.state();
+        if state.is_stopped {
+            return Err(StoreError::Unavailable { message: "it was shut down".into() });
+        }
+        batch.validate().map_err(invalid)?;
+        let batch = IndexedBatch::new(Arc::new(batch)).map_err(invalid)?;
+        let tenant = state.tenants.entry(tenant.clone()).or_default();
+        for span in batch.spans() {
+            if !tenant.services.iter().any(|known| known == span.service_name()) {
+                tenant.services.push(span.service_name().to_owned());
+            }
+        }
+        tenant.batches.push(batch);
+        Ok(())
+    }
+}
+
+impl Tenant {
+    fn spans(&self) -> impl Iterator<Item = SpanRef<'_>> {
+        self.batches.iter().flat_map(IndexedBatch::spans)
+    }
+
+    fn find(&self, request: &FindTraces) -> FoundTraces {
+        let mut starts: BTreeMap<TraceId, u64> = BTreeMap::new();
+        let mut matching: BTreeSet<TraceId> = BTreeSet::new();
+        let times = request.start_min_unix_nanos..=request.start_max_unix_nanos;
+        for span in self.spans() {
+            let start = starts.entry(span.trace_id()).or_insert(u64::MAX);
+            *start = span.start_unix_nanos().min(*start);
+            if times.contains(&span.start_unix_nanos())
+                && request.conditions.iter().all(|condition| condition.matches(&span))
+            {
+                matching.insert(span.trace_id());
+            }
+        }
+        let mut traces: Vec<TracePosition> = matching
+            .into_iter()
+            .map(|trace_id| TracePosition { start_unix_nanos: starts[&trace_id], trace_id })
+            .filter(|position| request.after.is_none_or(|after| *position > after))
+            .collect();
+        traces.sort_unstable();
+        let has_more = traces.len() > request.limit;
+        traces.truncate(request.limit);
+        let scanned =
+            ScanCounts { spans: cast::wide(self.spans().count()), ..ScanCounts::default() };
+        FoundTraces { traces, has_more, warnings: Vec::new(), scanned }
+    }
+
+    fn trace(&self, trace_id: TraceId, projection: Projection) -> Option<TraceSpans> {
+        let mut builder = SpanBatchBuilder::default();
+        for batch in &self.batches {
+            let mut remap = Remap::default();
+            for span in batch.spans().filter(|span| span.trace_id() == trace_id) {
+                match projection {
+                    Projection::Full => builder.append_row(batch, &mut remap, span.row()),
+                    Projection::Summary => append_fields(&mut builder, batch, &span),
+                }
+            }
+        }
+        let spans = builder.finish();
+        (!spans.is_empty()).then_some(TraceSpans { trace_id, spans, warnings: Vec::new() })
+    }
+
+    fn stats(&self) -> StoreStats {
+        let mut newest: Option<(u64, TraceId)> = None;
+        for span in self.spans() {
+            let candidate = (span.start_unix_nanos(), span.trace_id());
+            if newest.is_none_or(|(start, _)| candidate.0 > start) {
+                newest = Some(candidate);
+            }
+        }
+        let position = |trace_id: TraceId| TracePosition {
+            start_unix_nanos: self
+                .spans()
+                .filter(|span| span.trace_id() == trace_id)
+                .map(|span| span.start_unix_nanos())
+                .min()
+                .unwrap_or(0),
+            trace_id,
+        };
+        let spans = cast::wide(self.spans().count());
+        let memory: usize = self.batches.iter().map(|batch| batch.batch().memory_bytes()).sum();
+        StoreStats {
+            spans,
+            head_spans: spans,
+            head_bytes: cast::wide(memory),
+            newest_trace: newest.map(|(_, trace_id)| position(trace_id)),
+            ..StoreStats::default()
+        }
+    }
+}
+
+/// Appends a span without its lists.
+fn append_fields(builder: &mut SpanBatchBuilder, batch: &IndexedBatch, span: &SpanRef<'_>) {
+    let resource = builder.intern_resource(span.resource());
+    let scope = builder.intern_scope(span.scope());
+    builder.finish_span(&SpanFields {
+        trace_id: span.trace_id(),
+        span_id: span.span_id(),
+        parent_span_id: span.parent_span_id(),
+        start_unix_nanos: span.start_unix_nanos(),
+        end_unix_nanos: span.end_unix_nanos(),
+        kind: batch.batch().kinds[span.row()],
+        status_code: batch.batch().status_codes[span.row()],
+        flags: span.flags(),
+        name: span.name(),
+        trace_state: span.trace_state(),
+        status_message: span.status_message(),
+        resource,
+        scope,
+        dropped_attributes_count: span.dropped_attributes_count(),
+        dropped_events_count: span.dropped_events_count(),
+        dropped_links_count: span.dropped_links_count(),
+    });
+}
+
+fn ready<'a, T: Send + 'a>(answer: Result<T, StoreError>) -> StoreFuture<'a, T> {
+    Box::pin(std::future::ready(answer))
+}
+
+impl SpanStore for MemoryStore {
+    fn append<'a>(&'a self, tenant: &'a TenantId, batch: SpanBatch) -> StoreFuture<'a, ()> {
+        ready(self.keep(tenant, batch))
+    }
+
+    fn find_traces<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: FindTraces,
+    ) -> StoreFuture<'a, FoundTraces> {
+        ready(Ok(self.answer(tenant, |tenant| tenant.find(&request))))
+    }
+
+    fn traces<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        ids: &'a [TraceId],
+        projection: Projection,
+    ) -> StoreFuture<'a, Vec<TraceSpans>> {
+        let all = |tenant: &Tenant| {
+            ids.iter().filter_map(|&trace_id| tenant.trace(trace_id, projection)).collect()
+        };
+        ready(Ok(self.answer(tenant, all)))
+    }
+
+    fn services<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, Vec<String>> {
+        ready(Ok(self.answer(tenant, |tenant| tenant.services.clone())))
+    }
+
+    fn operations<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        service: &'a str,
+    ) -> StoreFuture<'a, Vec<Operation>> {
+        let all = |tenant: &Tenant| {
+            let of_service = tenant.spans().filter(|span| span.service_name() == service);
+            let operations: BTreeSet<Operation> = of_service
+                .map(|span| Operation { name: span.name().to_owned(), kind: span.kind() })
+                .collect();
+            operations.into_iter().collect()
+        };
+        ready(Ok(self.answer(tenant, all)))
+    }
+
+    fn stats<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, StoreStats> {
+        ready(Ok(self.answer(tenant, Tenant::stats)))
+    }
+
+    fn shutdown(&self) -> StoreFuture<'_, ()> {
+        self.state().is_stopped = true;
+        ready(Ok(()))
+    }
+}
