@@ -13,7 +13,7 @@ export interface Colors {
   error: string;
   warn: string;
   accent: string;
-  accentSoft: string;
+  selected: string;
   hover: string;
   match: string;
   /** Colour of a palette slot. */
@@ -32,7 +32,7 @@ const TOKENS = {
   error: '--error',
   warn: '--warn',
   accent: '--accent',
-  accentSoft: '--accent-soft',
+  selected: '--selected',
   hover: '--hover',
   match: '--match',
 } as const;

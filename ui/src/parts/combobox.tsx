@@ -72,7 +72,10 @@ export function Combobox({ id, inputClass, value, placeholder, options, onChange
         aria-activedescendant={shown[active] === undefined ? undefined : `${listId}-${active}`}
         onFocus={open}
         onClick={open}
-        onBlur={() => setOpen(false)}
+        onBlur={() => {
+          setOpen(false);
+          setTyped(false);
+        }}
         onInput={(event) => {
           setTyped(true);
           onChange(event.currentTarget.value);
@@ -80,25 +83,31 @@ export function Combobox({ id, inputClass, value, placeholder, options, onChange
         }}
         onKeyDown={onKeyDown}
       />
-      <div id={listId} class={styles.list} role="listbox" aria-label="Suggestions" hidden={shown.length === 0}>
-        {shown.map((option, index) => (
-          <div
-            key={`${option.value} ${option.hint ?? ''}`}
-            id={`${listId}-${index}`}
-            class={`${styles.option} ${index === active ? styles.active : ''}`}
-            role="option"
-            aria-selected={index === active}
-            onMouseDown={(event) => {
-              event.preventDefault();
-              take(option);
-            }}
-          >
-            {option.icon}
-            <span>{option.value}</span>
-            {option.hint !== undefined && <span class={styles.hint}>{option.hint}</span>}
-          </div>
-        ))}
-      </div>
+      <OptionList id={listId} options={shown} active={active} onTake={take} />
+    </div>
+  );
+}
+
+function OptionList({ id, options, active, onTake }: { id: string; options: readonly Option[]; active: number; onTake: (option: Option) => void }) {
+  return (
+    <div id={id} class={styles.list} role="listbox" aria-label="Suggestions" hidden={options.length === 0}>
+      {options.map((option, index) => (
+        <div
+          key={`${option.value} ${option.hint ?? ''}`}
+          id={`${id}-${index}`}
+          class={`${styles.option} ${index === active ? styles.active : ''}`}
+          role="option"
+          aria-selected={index === active}
+          onMouseDown={(event) => {
+            event.preventDefault();
+            onTake(option);
+          }}
+        >
+          {option.icon}
+          <span>{option.value}</span>
+          {option.hint !== undefined && <span class={styles.hint}>{option.hint}</span>}
+        </div>
+      ))}
     </div>
   );
 }

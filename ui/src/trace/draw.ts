@@ -11,6 +11,7 @@ export interface BarColors {
   background: string;
   faint: string;
   grid: string;
+  selected: string;
   error: string;
   text: string;
   slot: (slot: number) => string;
@@ -34,6 +35,9 @@ export interface BarScene {
   height: number;
   viewport: Viewport;
   ticks: readonly Tick[];
+  /** Row that is marked over the whole width, -1 for none. */
+  selected: number;
+  paneWidth: number;
   /** Ordinals found; others are dimmed while there are any. */
   matches: Uint32Array;
   /** Row whose events are known, and their times after the start of the trace. */
@@ -46,6 +50,7 @@ const WIDTH_MIN = 2;
 const NOTCH = 4;
 
 export function drawBars(context: CanvasRenderingContext2D, scene: BarScene, colors: BarColors): void {
+  drawSelected(context, scene, colors);
   context.save();
   context.beginPath();
   context.rect(scene.left - 2, 0, scene.width + 4, scene.height);
@@ -61,6 +66,14 @@ export function drawBars(context: CanvasRenderingContext2D, scene: BarScene, col
     if (ordinal === scene.marked.ordinal) drawMarks(context, scene, top, colors);
   }
   context.restore();
+}
+
+function drawSelected(context: CanvasRenderingContext2D, scene: BarScene, colors: BarColors): void {
+  for (let index = scene.first; index < scene.end; index += 1) {
+    if (scene.rows[index] !== scene.selected) continue;
+    context.fillStyle = colors.selected;
+    context.fillRect(0, Math.round(index * scene.rowHeight - scene.offset), scene.paneWidth, scene.rowHeight);
+  }
 }
 
 function drawGrid(context: CanvasRenderingContext2D, scene: BarScene, colors: BarColors): void {

@@ -29,7 +29,7 @@ export function NothingFound({ state, run }: { state: SearchState; run: SearchRu
     >
       <p>
         One span had to meet all of: {clauses.map((clause) => clause.label).join(', ')}.
-        {' '}Fanal read {formatCount(run.scanned.spans)} spans in {formatCount(run.scanned.granules_read)} of {formatCount(run.scanned.granules_total)} granules; the others cannot hold a match.
+        {' '}Fanal read {formatCount(run.scanned.spans)} spans in {formatCount(run.scanned.granules_read)} of {formatCount(run.scanned.granules_total)} granules{run.isComplete ? '; the others cannot hold a match' : ''}.
       </p>
     </EmptyPane>
   );

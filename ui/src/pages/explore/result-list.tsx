@@ -65,7 +65,7 @@ function Result({ trace, longest, nowMs }: { trace: TraceSummary; longest: numbe
 function Services({ trace }: { trace: TraceSummary }) {
   const hidden = trace.services.length - SERVICES_SHOWN;
   return (
-    <>
+    <div class={styles.summary}>
       <div class={styles.block}>
         <ServiceBlock services={trace.services} />
       </div>
@@ -83,7 +83,7 @@ function Services({ trace }: { trace: TraceSummary }) {
         ))}
         {hidden > 0 && <span>and {plural(hidden, 'more service')}</span>}
       </div>
-    </>
+    </div>
   );
 }
 

@@ -81,7 +81,7 @@ function ServiceFields({ draft, change }: { draft: Draft; change: Change }) {
         {(id) => <Combobox id={id} inputClass={styles.input} value={draft.service} placeholder="Any service" options={services} onOpen={loadServices} onChange={(service) => change({ service })} />}
       </Field>
       <Field label="Operation">
-        {(id) => <Combobox id={id} inputClass={styles.input} value={draft.operation} placeholder={draft.service === '' ? 'Any operation (pick a service for help)' : 'Any operation'} options={operations} onOpen={loadOperations} onChange={(operation) => change({ operation })} />}
+        {(id) => <Combobox id={id} inputClass={styles.input} value={draft.operation} placeholder="Any operation" options={operations} onOpen={loadOperations} onChange={(operation) => change({ operation })} />}
       </Field>
     </>
   );

@@ -1,6 +1,7 @@
 // Keys and typed values. Long values are cut until asked for; every value can be copied, and searched for where
 // a tag can name it.
 
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Attribute } from '../../api/types';
 import { withBase } from '../../lib/base';
@@ -49,7 +50,7 @@ function Line({ attribute, service }: { attribute: Attribute; service: string | 
   const structured = structuredText(value);
   return (
     <div class={styles.attribute}>
-      <dt>{key}</dt>
+      <dt>{breakable(key)}</dt>
       <dd class={styles[value.type] ?? ''}>
         {structured === null ? <Text text={valueText(value)} isNone={value.type === 'empty'} /> : <pre tabIndex={0} role="region" aria-label={`Value of ${key}`}>{structured}</pre>}
         {value.type !== 'string' && <span class={styles.type}>{typeLabel(value)}</span>}
@@ -64,6 +65,11 @@ function Line({ attribute, service }: { attribute: Attribute; service: string | 
       </dd>
     </div>
   );
+}
+
+/** The key with places to break a line after its dots and other joints. */
+function breakable(key: string): ComponentChildren[] {
+  return key.split(/(?<=[._/:-])/).flatMap((part, index) => (index === 0 ? [part] : [<wbr key={index} />, part]));
 }
 
 function Text({ text, isNone }: { text: string; isNone: boolean }) {

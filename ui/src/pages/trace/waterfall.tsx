@@ -118,7 +118,7 @@ function Bars({ view, geometry, offset, first, end, paneWidth, height, marked }:
   useLayoutEffect(() => {
     const context = prepareCanvas(canvas.current, paneWidth, height);
     if (context === null) return;
-    const scene = { ...geometry, trace: view.trace, rows: view.rows.value, first, end, offset, height, viewport, ticks, matches: view.matches.value, marked, isStriped };
+    const scene = { ...geometry, trace: view.trace, rows: view.rows.value, first, end, offset, height, viewport, ticks, matches: view.matches.value, selected: view.selected.value, paneWidth, marked, isStriped };
     drawBars(context, scene, readColors(theme));
   });
   return <canvas ref={canvas} class={styles.canvas} aria-hidden="true" />;
