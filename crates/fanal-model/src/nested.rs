@@ -30,19 +30,29 @@ fn encode_at(value: &Value, out: &mut Vec<u8>, depth: usize) {
         Value::Float(number) => encode_ref(ValueRef::Float(*number), out),
         Value::Bytes(bytes) => encode_ref(ValueRef::Bytes(bytes), out),
         Value::Array(values) => {
-            out.push(7);
-            write_length(values.len(), out);
+            begin_array(values.len(), out);
             values.iter().for_each(|value| encode_at(value, out, depth + 1));
         }
         Value::Map(entries) => {
-            out.push(8);
-            write_length(entries.len(), out);
+            begin_map(entries.len(), out);
             for (key, value) in entries {
                 write_bytes(key.as_bytes(), out);
                 encode_at(value, out, depth + 1);
             }
         }
     }
+}
+
+/// Begins an array: `count` values must follow.
+pub fn begin_array(count: usize, out: &mut Vec<u8>) {
+    out.push(7);
+    write_length(count, out);
+}
+
+/// Begins a map: `count` keys, each by [`write_bytes`] and followed by its value, must follow.
+pub fn begin_map(count: usize, out: &mut Vec<u8>) {
+    out.push(8);
+    write_length(count, out);
 }
 
 /// Appends a borrowed value; arrays and maps are copied, being in this form already.
