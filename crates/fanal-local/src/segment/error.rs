@@ -78,3 +78,13 @@ impl SegmentError {
         }
     }
 }
+
+/// What is wrong with the bytes of a part; the reader adds which part and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Flaw(pub(super) &'static str);
+
+impl From<fanal_model::nested::InvalidNested> for Flaw {
+    fn from(_: fanal_model::nested::InvalidNested) -> Self {
+        Self("ends too early")
+    }
+}

@@ -3,6 +3,7 @@
 //! Filled by the encoder, kept in the directory, read by search. Statistics may be wider than the data, never narrower.
 
 use super::AttributeOwner;
+use super::layout::COLUMN_COUNT;
 use fanal_base::cast;
 use fanal_model::{SpanKind, StatusCode};
 use std::ops::Range;
@@ -38,6 +39,10 @@ pub struct Granule {
     pub scopes: CodeSet,
     /// Attribute columns that occur, by owner and column.
     pub(super) attributes: Vec<AttributeStats>,
+    /// Where the granule begins in the segment.
+    pub(super) offset: u64,
+    /// By column: one past the last byte of its chunk, from `offset`. No bytes: every value is zero.
+    pub(super) column_ends: [u32; COLUMN_COUNT],
 }
 
 /// What is known of an attribute column in one granule where it occurs.
@@ -51,6 +56,8 @@ pub struct AttributeStats {
     pub count: u32,
     /// Least and greatest value of a numeric column; `None` for other types and where every value is NaN.
     pub range: Option<NumericRange>,
+    /// One past the last byte of the chunk, from the granule's offset.
+    pub(super) end: u32,
 }
 
 /// Least and greatest value, both of which occur.

@@ -5,11 +5,25 @@
 //! chunks check out gives back exactly the spans that were encoded. Knows bytes, not files: where a segment lies
 //! and how long it lives is the engine's affair. `FORMAT.md` has every byte.
 
+mod assemble;
+mod attributes;
+mod bits;
+mod cache;
+mod chunk;
+mod columns;
+mod compress;
+mod directory;
 mod encode;
 mod error;
 mod granule;
+mod ids;
+mod integers;
+mod join;
+mod layout;
 mod reader;
 mod source;
+mod statistics;
+mod text;
 
 pub use encode::encode;
 pub use error::SegmentError;
@@ -130,3 +144,6 @@ pub enum ColumnValues {
     /// Floats.
     Float(Vec<f64>),
 }
+
+#[cfg(test)]
+mod tests;

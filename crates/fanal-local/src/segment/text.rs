@@ -1,0 +1,121 @@
+//! Tables of byte strings, and texts of one granule: codes into a dictionary, or codes with a table of their own.
+
+use super::TextValues;
+use super::compress::{BLOCK_BYTES_MAX, Packer, read_block};
+use super::error::{Flaw, SegmentError};
+use super::integers::{self, Nature};
+use fanal_base::cast;
+use fanal_model::nested::{self, Reader};
+use fanal_model::{BytesTable, DictionaryColumn};
+
+/// Most entries of a table.
+pub(super) const ENTRIES_MAX: usize = 1 << 28;
+
+/// Appends a table.
+pub(super) fn write_table(
+    ends: &[u32],
+    bytes: &[u8],
+    packer: &mut Packer,
+    out: &mut Vec<u8>,
+) -> Result<(), SegmentError> {
+    let mut last = 0;
+    let lengths: Vec<u32> = ends
+        .iter()
+        .map(|&end| {
+            let length = end - last;
+            last = end;
+            length
+        })
+        .collect();
+    nested::write_length(lengths.len(), out);
+    integers::write(&lengths, Nature::Codes, packer, out)?;
+    packer.block(bytes, out)
+}
+
+/// Reads a table of at most `entries_max` entries.
+pub(super) fn read_table(reader: &mut Reader<'_>, entries_max: usize) -> Result<BytesTable, Flaw> {
+    let count = cast::size(reader.varint()?);
+    if count > entries_max.min(ENTRIES_MAX) {
+        return Err(Flaw("number of entries beyond the limit"));
+    }
+    let mut ends: Vec<u32> = integers::read(reader, count)?;
+    let mut sum = 0_u32;
+    for end in &mut ends {
+        sum = sum.checked_add(*end).ok_or(Flaw("lengths of entries"))?;
+        *end = sum;
+    }
+    let bytes = read_block(reader, BLOCK_BYTES_MAX)?.into_owned();
+    if bytes.len() != cast::index(sum) {
+        return Err(Flaw("lengths of entries"));
+    }
+    Ok(BytesTable { ends, bytes })
+}
+
+/// Numbers entries anew, in the order in which they are first met.
+#[derive(Debug, Default)]
+pub(super) struct Renumber {
+    round: u32,
+    marks: Vec<(u32, u32)>,
+    table: BytesTable,
+    codes: Vec<u32>,
+}
+
+impl Renumber {
+    fn run(&mut self, codes: &[u32], table: &BytesTable) {
+        self.round = self.round.wrapping_add(1);
+        if self.round == 0 {
+            self.marks.clear();
+            self.round = 1;
+        }
+        if self.marks.len() < table.len() {
+            self.marks.resize(table.len(), (0, 0));
+        }
+        self.table.ends.clear();
+        self.table.bytes.clear();
+        self.codes.clear();
+        for &code in codes {
+            // The batch is valid, so that the code is in the table.
+            let Some(mark) = self.marks.get_mut(cast::index(code)) else { continue };
+            if mark.0 != self.round {
+                *mark = (self.round, self.table.push(table.get(code)));
+            }
+            self.codes.push(mark.1);
+        }
+    }
+}
+
+/// Appends texts with a table of their own. `is_whole` says that the codes are all there are of the table.
+pub(super) fn write_local(
+    codes: &[u32],
+    table: &BytesTable,
+    is_whole: bool,
+    renumber: &mut Renumber,
+    packer: &mut Packer,
+    out: &mut Vec<u8>,
+) -> Result<(), SegmentError> {
+    if is_whole {
+        integers::write(codes, Nature::Codes, packer, out)?;
+        return write_table(&table.ends, &table.bytes, packer, out);
+    }
+    renumber.run(codes, table);
+    integers::write(&renumber.codes, Nature::Codes, packer, out)?;
+    write_table(&renumber.table.ends, &renumber.table.bytes, packer, out)
+}
+
+/// Reads `count` texts: codes where the column has a dictionary, codes and table where it has none.
+pub(super) fn read_texts(
+    reader: &mut Reader<'_>,
+    count: usize,
+    has_dictionary: bool,
+) -> Result<TextValues, Flaw> {
+    if has_dictionary {
+        return Ok(TextValues::Coded(integers::read(reader, count)?));
+    }
+    let codes: Vec<u32> = integers::read(reader, count)?;
+    let table = read_table(reader, ENTRIES_MAX)?;
+    let entries = cast::narrow(table.len());
+    if codes.iter().any(|&code| code >= entries) {
+        return Err(Flaw("code without an entry"));
+    }
+    Ok(TextValues::Local(DictionaryColumn { codes, table }))
+}
