@@ -17,6 +17,8 @@ const slowMs = Number(process.argv.find((argument) => argument.startsWith('--slo
 
 const palette = new Palette();
 const traces = new Map();
+/** Spans as posted, by trace. */
+const received = new Map();
 const ingest = { requests: 0, accepted_spans: 0, rejected_spans: 0, rejected_requests: 0, recent_rejections: [] };
 let newest;
 
@@ -57,8 +59,8 @@ function matches(summary, trace, params) {
 }
 
 function parseNanos(text) {
-  const [, number, unit] = /^([\d.]+)(ns|us|ms|s|m)$/.exec(text) ?? [null, '0', 'ns'];
-  return BigInt(Math.round(Number(number) * { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 6e10 }[unit]));
+  const [, number, unit] = /^([\d.]+)(ns|us|ms|s|m|h)$/.exec(text) ?? [null, '0', 'ns'];
+  return BigInt(Math.round(Number(number) * { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 6e10, h: 3.6e12 }[unit]));
 }
 
 function search(params) {
@@ -101,7 +103,7 @@ function status() {
     uptime_seconds: Math.round(process.uptime()),
     listeners: [
       { name: 'otlp_grpc', address: '127.0.0.1:4317' },
-      { name: 'otlp_http', address: '127.0.0.1:4318' },
+      { name: 'otlp_http', address: `127.0.0.1:${server.address().port}` },
       { name: 'ui', address: `127.0.0.1:${server.address().port}` },
     ],
     ingest,
@@ -113,10 +115,7 @@ function receive(body) {
   ingest.requests += 1;
   try {
     const request = JSON.parse(body);
-    for (const trace of tracesOf(request)) {
-      ingest.accepted_spans += trace.spans.length;
-      store(trace);
-    }
+    for (const trace of tracesOf(request)) store(trace);
     return { code: 200, value: {} };
   } catch (error) {
     ingest.rejected_requests += 1;
@@ -126,16 +125,20 @@ function receive(body) {
   }
 }
 
+/** The traces that the request adds to, each with all its spans so far. */
 function tracesOf(request) {
-  const byId = new Map();
+  const touched = new Set();
   for (const group of request.resourceSpans) {
     const service = group.resource.attributes.find((attribute) => attribute.key === 'service.name')?.value.stringValue ?? 'unknown_service';
     for (const span of group.scopeSpans.flatMap((scope) => scope.spans)) {
-      if (!byId.has(span.traceId)) byId.set(span.traceId, []);
-      byId.get(span.traceId).push({ ...span, service });
+      if (!received.has(span.traceId)) received.set(span.traceId, []);
+      received.get(span.traceId).push({ ...span, service });
+      touched.add(span.traceId);
+      ingest.accepted_spans += 1;
     }
   }
-  return [...byId].map(([traceId, spans]) => {
+  return [...touched].map((traceId) => {
+    const spans = received.get(traceId);
     const index = new Map(spans.map((span, at) => [span.spanId, at]));
     return {
       traceId,

@@ -153,11 +153,20 @@ export function bigTrace(seed, startNanos, count) {
   return trace;
 }
 
-/** The traces as one OTLP request in JSON. */
-export function toOtlp(traces) {
+/** The traces as OTLP requests in JSON, each of at most `spansMax` spans of one trace. */
+export function toOtlpRequests(trace, spansMax = 2_000) {
+  const requests = [];
+  for (let from = 0; from < trace.spans.length; from += spansMax) {
+    requests.push(toOtlp([{ trace, spans: trace.spans.slice(from, from + spansMax) }]));
+  }
+  return requests;
+}
+
+/** Parts of traces as one OTLP request in JSON. */
+function toOtlp(parts) {
   const byService = new Map();
-  for (const trace of traces) {
-    for (const span of trace.spans) {
+  for (const { trace, spans } of parts) {
+    for (const span of spans) {
       if (!byService.has(span.service)) byService.set(span.service, []);
       byService.get(span.service).push(otlpSpan(trace, span));
     }

@@ -2,7 +2,7 @@
 
 import { Dialog } from '../parts/dialog';
 import { areShortcutsOn } from './settings';
-import { shortcutGroups } from './shortcuts';
+import { shortcutGroups, type ShortcutGroup } from './shortcuts';
 import styles from './shortcuts-dialog.module.css';
 
 const KEY_NAMES: Readonly<Record<string, string>> = {
@@ -13,11 +13,17 @@ const KEY_NAMES: Readonly<Record<string, string>> = {
   Escape: 'Esc',
 };
 
+/** Groups of the same title as one, in order of first appearance. */
+function merged(groups: readonly ShortcutGroup[]): ShortcutGroup[] {
+  const titles = [...new Set(groups.map((group) => group.title))];
+  return titles.map((title) => ({ title, shortcuts: groups.filter((group) => group.title === title).flatMap((group) => group.shortcuts) }));
+}
+
 export function ShortcutsDialog({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Keyboard shortcuts" onClose={onClose}>
       <div class={styles.groups}>
-        {shortcutGroups.value.map((group) => (
+        {merged(shortcutGroups.value).map((group) => (
           <section key={group.title}>
             <h3>{group.title}</h3>
             <ul>

@@ -53,7 +53,7 @@ function JumpBox() {
   const input = useRef<HTMLInputElement>(null);
   const [problem, setProblem] = useState('');
   useShortcuts(
-    () => ({ title: 'Box', shortcuts: [{ keys: ['/'], label: 'Find a trace or filter', run: () => input.current?.select() }] }),
+    () => ({ title: 'Everywhere', shortcuts: [{ keys: ['/'], label: 'Find a trace or filter', run: () => input.current?.select() }] }),
     [],
   );
   const onSubmit = (event: Event) => {

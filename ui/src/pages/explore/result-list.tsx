@@ -35,10 +35,11 @@ function Result({ trace, longest, nowMs }: { trace: TraceSummary; longest: numbe
         <span class={styles.small}>{formatAgo(start, nowMs) || formatDateTime(start).slice(0, 10)}</span>
       </div>
       <div class={styles.what}>
-        <a class={styles.link} href={withBase(tracePath(trace.trace_id))} aria-label={`${rootWords(trace)}, ${duration}, ${plural(trace.span_count, 'span')}, ${plural(trace.error_count, 'error')}`}>
+        <a class={styles.link} href={withBase(tracePath(trace.trace_id))}>
           <ServiceDot slot={rootSlot} />
-          {trace.root_service !== undefined && <span class={styles.service}>{trace.root_service}</span>}
+          {trace.root_service !== undefined && <span class={styles.service}>{trace.root_service}</span>}{' '}
           <span class={`${styles.name} ${trace.root_name === undefined ? styles.rootless : ''}`}>{trace.root_name ?? 'root span has not arrived'}</span>
+          <span class="visually-hidden">{`, ${duration}, ${plural(trace.span_count, 'span')}, ${plural(trace.error_count, 'error')}`}</span>
         </a>
         <Services trace={trace} />
       </div>
@@ -85,8 +86,4 @@ function Services({ trace }: { trace: TraceSummary }) {
       </div>
     </div>
   );
-}
-
-function rootWords(trace: TraceSummary): string {
-  return trace.root_name === undefined ? `Trace ${trace.trace_id}, root span has not arrived` : `${trace.root_service ?? ''} ${trace.root_name}`;
 }
