@@ -1,9 +1,22 @@
 //! Plans and executes questions over a `SpanStore`, and assembles whole traces.
 //!
-//! Asked by the server; asks the store. Knows no protocol: façades translate into [`SearchRequest`] first.
+//! Asked by the server; asks the store. Knows no protocol: façades translate into [`SearchRequest`] first, with the
+//! parsers of [`condition`] and [`duration`] for what their syntaxes share.
 
+pub mod condition;
+pub mod cursor;
+mod duplicates;
+pub mod duration;
+pub mod error;
 pub mod service;
+pub mod summary;
 pub mod trace;
+mod tree;
 
-pub use service::{Cursor, QueryError, QueryService, SearchPage, SearchRequest};
-pub use trace::{ServiceCount, Trace, TraceRow, TraceSummary};
+pub use condition::parse_condition;
+pub use cursor::Cursor;
+pub use duration::parse_duration;
+pub use error::QueryError;
+pub use service::{QueryService, SearchPage, SearchRequest, TracesPage};
+pub use summary::{ServiceCount, TraceSummary};
+pub use trace::{Trace, TraceRow};
