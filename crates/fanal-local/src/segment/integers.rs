@@ -329,11 +329,17 @@ mod tests {
         let rising: Vec<u64> = (9..500).collect();
         check("rising", &rising, [RISING, RISING]);
         check("extremes", &[0, u64::MAX, 1, u64::MAX - 1], [PACKED, PACKED]);
-        let random: Vec<u64> =
-            (0..1000_u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40).collect();
+        let mut state = 1_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state >> 40
+        };
+        let random: Vec<u64> = (0..1000).map(|_| next()).collect();
         check("random", &random, [PACKED, PACKED]);
         let steps: Vec<u64> = (0..1000_u64).map(|i| (i / 128) << 40 | (i * 7919 % 100)).collect();
-        check("steps", &steps, [FRAMES, FRAMES]);
+        check("steps", &steps, [FRAMES, PCO]);
         let squares: Vec<u64> =
             (0..1000_u64).map(|i| 1_700_000_000_000_000_000 + i * i * 1000).collect();
         check("squares", &squares, [FRAMES, PCO]);

@@ -52,6 +52,39 @@ pub(super) enum Column {
 }
 
 impl Column {
+    /// Every column, in the order of the format.
+    pub(super) const ALL: [Self; COLUMN_COUNT] = [
+        Self::Starts,
+        Self::Durations,
+        Self::Names,
+        Self::Resources,
+        Self::Scopes,
+        Self::Kinds,
+        Self::StatusCodes,
+        Self::TraceIds,
+        Self::SpanIds,
+        Self::Parents,
+        Self::Flags,
+        Self::TraceStates,
+        Self::StatusMessages,
+        Self::DroppedAttributes,
+        Self::DroppedEvents,
+        Self::DroppedLinks,
+        Self::SpanShapes,
+        Self::EventCounts,
+        Self::EventTimes,
+        Self::EventNames,
+        Self::EventDropped,
+        Self::EventShapes,
+        Self::LinkCounts,
+        Self::LinkTraceIds,
+        Self::LinkSpanIds,
+        Self::LinkTraceStates,
+        Self::LinkFlags,
+        Self::LinkDropped,
+        Self::LinkShapes,
+    ];
+
     /// The word for it in errors.
     pub(super) fn name(self) -> &'static str {
         match self {

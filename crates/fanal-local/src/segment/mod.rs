@@ -18,6 +18,7 @@ mod error;
 mod granule;
 mod ids;
 mod integers;
+mod inventory;
 mod join;
 mod layout;
 mod reader;

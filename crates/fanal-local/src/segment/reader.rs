@@ -127,6 +127,12 @@ impl Segment {
         Ok(shapes)
     }
 
+    /// Bytes on disk by part, in the order of the format: what an operator or a developer looks at to see where the
+    /// bytes go. Attribute columns are summed over granules, dictionaries are told apart.
+    pub fn bytes_by_part(&self) -> Vec<(String, u64)> {
+        super::inventory::bytes_by_part(&self.directory, self.byte_length)
+    }
+
     /// Bytes held by cached dictionaries and shapes.
     pub fn cached_bytes(&self) -> usize {
         self.cache.bytes()
@@ -184,10 +190,11 @@ impl Segment {
     pub fn durations(&self, granule: usize) -> Result<Vec<u64>, SegmentError> {
         let reader = self.granule_reader(granule)?;
         let signed = reader.signed_durations()?;
-        if signed.iter().all(|&duration| duration >= 0) {
-            return Ok(signed.into_iter().map(i64::cast_unsigned).collect());
+        let latest = reader.granule.start_max_unix_nanos.max(reader.granule.end_max_unix_nanos);
+        if i64::try_from(latest).is_ok() {
+            return Ok(signed.into_iter().map(|nanos| u64::try_from(nanos).unwrap_or(0)).collect());
         }
-        // A difference of 2^63 and more wraps too: only the start tells it from an end before the start.
+        // Differences of such times wrap: only the start tells on which side the end lies.
         let starts: Vec<u64> = reader.by_row(Column::Starts)?;
         let exact = |(start, duration): (u64, i64)| {
             start.wrapping_add(duration.cast_unsigned()).saturating_sub(start)

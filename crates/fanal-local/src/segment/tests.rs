@@ -489,18 +489,20 @@ fn random_span() -> impl Strategy<Value = RandomSpan> {
         prop::collection::vec((any::<u64>(), 0..4_u8, attributes()), 0..3),
         prop::collection::vec((any::<u64>(), attributes()), 0..2),
     )
-        .prop_map(|(ids, times, codes, texts, dropped, attributes, events, links)| RandomSpan {
-            trace: ids.0,
-            span: ids.1,
-            parent: ids.2,
-            start: times.0,
-            end: times.1,
-            codes,
-            texts,
-            dropped,
-            attributes,
-            events,
-            links,
+        .prop_map(|(ids, times, codes, texts, dropped, attributes, events, links)| {
+            RandomSpan {
+                trace: ids.0,
+                span: ids.1,
+                parent: ids.2,
+                start: times.0,
+                end: times.1,
+                codes,
+                texts,
+                dropped,
+                attributes,
+                events,
+                links,
+            }
         })
 }
 
