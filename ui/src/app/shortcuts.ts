@@ -1,5 +1,5 @@
 // Keyboard shortcuts: pages register what they answer to, the dialog lists what is registered. Keys typed into
-// a field or a dialog are never shortcuts.
+// a field or a dialog are never shortcuts, and arrows and Enter belong to whatever has the focus.
 
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
@@ -60,5 +60,6 @@ function isShortcutEvent(event: KeyboardEvent): boolean {
   if (!areShortcutsOn.value && event.key.length === 1) return false;
   const target = event.target instanceof HTMLElement ? event.target : null;
   if (document.querySelector('dialog[open]') !== null) return false;
+  if (/^(Arrow|Enter)/.test(event.key) && target !== null && !/^(HTML|BODY|MAIN)$/.test(target.tagName)) return false;
   return target === null || !(target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 }

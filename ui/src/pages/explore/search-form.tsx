@@ -29,7 +29,8 @@ export function SearchForm({ state, onRun }: { state: SearchState; onRun?: () =>
     const read = readDraft(draft);
     setProblems(read.problems);
     if (read.state === null) return;
-    navigate(`/explore${formatSearch(read.state)}`);
+    const wanted = formatSearch(read.state);
+    navigate(`/explore${wanted}`, wanted === query ? 'replace' : 'push');
     onRun?.();
   };
   return (

@@ -38,7 +38,7 @@ export function traceShortcuts(view: TraceView, focusFind: () => void): Shortcut
     { keys: [']'], label: 'Expand one level', run: () => view.expandLevel() },
     { keys: ['{'], label: 'Collapse all', run: () => view.collapseAll() },
     { keys: ['}'], label: 'Expand all', run: () => view.expandAll() },
-    { keys: ['Enter'], label: 'Show the span', run: (event) => openCursor(view, event) },
+    { keys: ['Enter'], label: 'Show the span', run: () => view.select(Math.max(0, view.cursor.value)) },
     { keys: ['Escape'], label: 'Close the span, or the whole trace again', run: () => backOut(view) },
     { keys: ['f'], label: 'Find spans', run: focusFind },
     { keys: ['n'], label: 'Next found', run: () => view.stepMatch(1) },
@@ -53,13 +53,6 @@ export function traceShortcuts(view: TraceView, focusFind: () => void): Shortcut
     { keys: ['d'], label: 'Later', run: () => view.pan(1) },
     { keys: ['y'], label: 'Copy link', run: copyLink },
   ];
-}
-
-/** Enter on a link or a button is theirs. */
-function openCursor(view: TraceView, event: KeyboardEvent): void {
-  const target = event.target instanceof Element ? event.target.closest<HTMLElement>('a, button, summary') : null;
-  if (target !== null) target.click();
-  else if (view.cursor.value >= 0) view.select(view.cursor.value);
 }
 
 function backOut(view: TraceView): void {

@@ -28,6 +28,7 @@ export function OpenTrace({ view }: { view: TraceView }) {
     document.addEventListener('keydown', onKeyDown);
     return () => document.removeEventListener('keydown', onKeyDown);
   }, []);
+  useFocusAfterPanel(view.selected.value >= 0);
   const { detail } = span;
   const marked = useMemo(() => {
     const times = detail?.events.map((event) => Number(BigInt(event.time_unix_nano) - view.trace.startUnixNano));
@@ -44,4 +45,15 @@ export function OpenTrace({ view }: { view: TraceView }) {
       </div>
     </div>
   );
+}
+
+/** Focus that was inside the panel goes back to the rows when the panel closes. */
+function useFocusAfterPanel(isOpen: boolean): void {
+  const wasOpen = useRef(false);
+  useEffect(() => {
+    if (wasOpen.current && !isOpen && document.activeElement === document.body) {
+      document.querySelector<HTMLElement>('[role="treegrid"]')?.focus({ preventScroll: true });
+    }
+    wasOpen.current = isOpen;
+  }, [isOpen]);
 }

@@ -71,7 +71,7 @@ function NameCell({ view, ordinal, geometry, isCollapsed }: Pick<Properties, 'vi
         <span class={styles.toggle} aria-hidden="true" />
       )}
       <span class={styles.stripe} style={{ '--slot': isMissing ? 'var(--line)' : `var(${slotToken(serviceSlot(trace, ordinal))})` }} />
-      <span class={styles.words}>
+      <span class={styles.words} title={isMissing ? undefined : `${serviceName(trace, ordinal)} ${spanName(trace, ordinal)}`}>
         {!isMissing && <span class={styles.service}>{serviceName(trace, ordinal)} </span>}
         <span class={isMissing ? styles.missing : styles.name}>{spanName(trace, ordinal)}</span>
       </span>

@@ -9,6 +9,8 @@ import { useRangeDrag } from './use-range-drag';
 import styles from './waterfall.module.css';
 
 const TICK_WIDTH = 110;
+/** A label with less room than this to the right edge is left out. */
+const LABEL_ROOM = 30;
 
 export function Ruler({ view, geometry }: { view: TraceView; geometry: Geometry }) {
   const viewport = view.viewport.value;
@@ -32,7 +34,7 @@ export function Ruler({ view, geometry }: { view: TraceView; geometry: Geometry 
       >
         {ticks.map((tick) => (
           <span key={tick.at} class={styles.tick} style={{ left: `${position(viewport, tick.at) * geometry.width}px` }}>
-            {tick.label}
+            {position(viewport, tick.at) * geometry.width < geometry.width - LABEL_ROOM && tick.label}
           </span>
         ))}
         {range !== null && <span class={styles.drag} style={{ left: `${range.from * geometry.width}px`, width: `${(range.to - range.from) * geometry.width}px` }} />}
