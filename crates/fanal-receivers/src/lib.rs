@@ -1,1 +1,19 @@
-//! fanal-receivers
+//! Network front doors, one folder per protocol.
+//!
+//! Senders feed it; it hands decoded spans to the pipeline and answers in the sender's protocol once they are
+//! durable. A new receiver is a folder and a line in [`RECEIVERS`]. Knows no store.
+
+mod body;
+mod compression;
+mod listen;
+pub mod otlp;
+mod refusal;
+mod registry;
+mod unary;
+
+pub use listen::{
+    Drained, FRAME_BYTES_MAX, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, ListenLimits, PING_INTERVAL,
+    PING_TIMEOUT, STREAMS_MAX, Shutdown, WINDOW_BYTES,
+};
+pub use otlp::{OtlpConfig, otlp_http_router};
+pub use registry::{RECEIVERS, Receiver, ReceiversConfig, ServeFuture};

@@ -1,0 +1,160 @@
+//! Bodies of requests: gathered under a cap, a budget and a clock.
+//!
+//! Feeds the decoders of every HTTP-based receiver. Invariant: bytes are drawn from the pipeline's budget as
+//! they arrive, never on a sender's word. Knows no format.
+
+use crate::refusal::Refusal;
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use fanal_pipeline::{BytePermit, Pipeline, RequestRejection};
+use http_body_util::BodyExt;
+use std::time::Duration;
+
+/// What a request costs beside its body: headers, task and buffers, roughly. Bounds the number of requests at once.
+const REQUEST_OVERHEAD_BYTES: usize = 4 << 10;
+
+/// Most bytes of a refused body that are read and thrown away, so that an HTTP/1 sender still writing hears the
+/// answer instead of a reset connection.
+const DISCARD_BYTES_MAX: usize = 8 << 20;
+
+/// Longest time for that.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Most bytes reserved at once on the word of a length that a sender declared.
+const RESERVE_BYTES_MAX: usize = 1 << 20;
+
+/// A body that arrives.
+pub(crate) struct BodyReader<'a> {
+    pipeline: &'a Pipeline,
+    body: Body,
+    permit: BytePermit,
+    /// The only chunk, until there are two: most small bodies are one, and it need not be copied.
+    first: Bytes,
+    joined: BytesMut,
+    is_ended: bool,
+}
+
+impl<'a> BodyReader<'a> {
+    /// Admits a request; nothing of the body is read yet.
+    pub(crate) fn new(pipeline: &'a Pipeline, body: Body) -> Result<Self, (Refusal, Body)> {
+        match pipeline.admit(REQUEST_OVERHEAD_BYTES) {
+            Ok(permit) => Ok(Self {
+                pipeline,
+                body,
+                permit,
+                first: Bytes::new(),
+                joined: BytesMut::new(),
+                is_ended: false,
+            }),
+            Err(error) => Err((Refusal::from_pipeline(&error, pipeline), body)),
+        }
+    }
+
+    /// What has arrived.
+    pub(crate) fn arrived(&self) -> &[u8] {
+        if self.joined.is_empty() { &self.first } else { &self.joined }
+    }
+
+    /// Reads until `bytes` have arrived or the body ends.
+    pub(crate) async fn read_at_least(&mut self, bytes: usize) -> Result<(), Refusal> {
+        while !self.is_ended && self.arrived().len() < bytes {
+            self.read_chunk(bytes).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads to the end; a body of more than `bytes_max` is refused. Room for `expected_bytes` is made up front,
+    /// within reason.
+    pub(crate) async fn read_to_end(
+        &mut self,
+        expected_bytes: usize,
+        bytes_max: usize,
+    ) -> Result<(), Refusal> {
+        while !self.is_ended {
+            self.read_chunk(expected_bytes).await?;
+            if self.arrived().len() > bytes_max {
+                return Err(too_large(bytes_max));
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes and the permit that covers them.
+    pub(crate) fn finish(self) -> (Bytes, BytePermit) {
+        let bytes = if self.joined.is_empty() { self.first } else { self.joined.freeze() };
+        (bytes, self.permit)
+    }
+
+    /// Gives everything back and throws the rest of the body away, within limits.
+    pub(crate) async fn discard(self) {
+        let Self { body, permit, first, joined, .. } = self;
+        drop((permit, first, joined));
+        discard(body).await;
+    }
+
+    async fn read_chunk(&mut self, expected_bytes: usize) -> Result<(), Refusal> {
+        let Some(frame) = self.body.frame().await else {
+            self.is_ended = true;
+            return Ok(());
+        };
+        let frame = frame.map_err(|error| {
+            let message = format!("body did not arrive whole: {}", crate::refusal::chain(&error));
+            let wait = self.pipeline.retry_after();
+            Refusal::passing(RequestRejection::Incomplete, message, wait)
+        })?;
+        // Trailers of a request mean nothing here.
+        let Ok(chunk) = frame.into_data() else { return Ok(()) };
+        self.pipeline
+            .grow(&mut self.permit, chunk.len())
+            .map_err(|error| Refusal::from_pipeline(&error, self.pipeline))?;
+        if self.arrived().is_empty() {
+            self.first = chunk;
+            return Ok(());
+        }
+        if self.joined.is_empty() {
+            let first = std::mem::take(&mut self.first);
+            let expected = expected_bytes.min(RESERVE_BYTES_MAX);
+            self.joined.reserve(expected.max(first.len() + chunk.len()));
+            self.joined.extend_from_slice(&first);
+        }
+        self.joined.extend_from_slice(&chunk);
+        Ok(())
+    }
+}
+
+/// Throws a body away, within limits.
+pub(crate) async fn discard(mut body: Body) {
+    let drain = async {
+        let mut discarded_bytes = 0;
+        while discarded_bytes < DISCARD_BYTES_MAX {
+            match body.frame().await {
+                Some(Ok(frame)) => discarded_bytes += frame.data_ref().map_or(0, Bytes::len),
+                Some(Err(_)) | None => return,
+            }
+        }
+    };
+    // However it ends, the refusal is answered next.
+    let _ = tokio::time::timeout(DISCARD_TIMEOUT, drain).await;
+}
+
+/// The refusal of a body above `request_bytes_max`.
+pub(crate) fn too_large(bytes_max: usize) -> Refusal {
+    let message =
+        format!("body is larger than request_bytes_max of {bytes_max} bytes; send smaller batches");
+    Refusal::lasting(RequestRejection::TooLarge, message)
+}
+
+/// Runs the reading of a body under a time limit.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    pipeline: &Pipeline,
+    reading: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    tokio::time::timeout(limit, reading).await.unwrap_or_else(|_| {
+        let message = format!(
+            "body did not arrive within body_timeout of {} s; send smaller batches or retry",
+            limit.as_secs()
+        );
+        Err(Refusal::passing(RequestRejection::Incomplete, message, pipeline.retry_after()))
+    })
+}
