@@ -24,6 +24,7 @@ def run_ui_checks(server, tally):
     """Runs the UI's own checks and takes over their count."""
     environment = os.environ | {
         "CI": "1",
+        "FANAL_CHROMIUM": os.environ["CHROMIUM"],
         "FANAL_UI": f"http://{server.addresses['ui']}",
         "FANAL_OTLP_HTTP": f"http://{server.addresses['otlp_http']}",
     }
