@@ -5,7 +5,10 @@
 //! Follows <https://opentelemetry.io/docs/specs/otlp/>.
 
 mod decoded;
+mod group;
+pub mod json;
 pub mod protobuf;
+pub mod response;
 
 pub use decoded::{
     ATTRIBUTES_MAX, DecodeError, Decoded, EVENTS_MAX, LINKS_MAX, REJECTS_MAX, REQUEST_BYTES_MAX,

@@ -304,6 +304,15 @@ impl ValuesBuilder {
     }
 }
 
+/// Where a key was met last.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// One more than the row, 0 for none.
+    row_mark: usize,
+    /// In the row's list of columns.
+    position: usize,
+}
+
 /// Builds an [`AttributeTable`] row by row: push the attributes of a row, then finish or abandon it.
 #[derive(Debug, Default)]
 pub struct AttributeTableBuilder {
@@ -314,51 +323,38 @@ pub struct AttributeTableBuilder {
     shape_index: HashTable<u32>,
     column_index: HashTable<u32>,
     key_index: HashTable<(Box<str>, u32)>,
-    /// By key code: one more than the row that had the key last.
-    key_last_row: Vec<usize>,
+    /// By key code.
+    key_last_place: Vec<Place>,
     overflow_column: Option<u32>,
     hasher: RandomState,
     duplicate_keys: u64,
 }
 
 impl AttributeTableBuilder {
-    /// Adds an attribute to the open row. A key that the row has already takes the new value.
+    /// Adds an attribute to the open row. A key that the row has already keeps its place and takes the new value.
     pub fn push(&mut self, key: &str, value: ValueRef<'_>) {
         let Some(column) = self.column_for(key, value.attribute_type()) else {
             self.push_overflow(key, value);
             return;
         };
-        self.mark(column);
+        self.place(column);
         self.columns[cast::index(column)].values.push(value);
-        self.open.push(column);
     }
 
-    /// Notes that the open row has the key of `column`; an earlier value of that key is removed.
-    pub(crate) fn mark(&mut self, column: u32) {
-        let key_code = self.columns[cast::index(column)].key_code;
+    /// Gives the open row a place for the key of `column`, whose value is pushed next. A value that the row has of
+    /// that key already is removed, and its place taken over.
+    pub(crate) fn place(&mut self, column: u32) {
+        let key_code = cast::index(self.columns[cast::index(column)].key_code);
         let row_mark = self.rows.len() + 1;
-        let last = &mut self.key_last_row[cast::index(key_code)];
-        if *last == row_mark {
-            self.remove_from_open(key_code);
-        }
-        self.key_last_row[cast::index(key_code)] = row_mark;
-    }
-
-    fn remove_from_open(&mut self, key_code: u32) {
-        let columns = &self.columns;
-        let same_key = |&column: &u32| {
-            let column = &columns[cast::index(column)];
-            column.key_code == key_code && column.kind.is_some()
-        };
-        if let Some(position) = self.open.iter().position(same_key) {
-            let column = self.open.remove(position);
-            self.columns[cast::index(column)].values.pop();
+        let last = &mut self.key_last_place[key_code];
+        if last.row_mark == row_mark {
+            let replaced = std::mem::replace(&mut self.open[last.position], column);
+            self.columns[cast::index(replaced)].values.pop();
             self.duplicate_keys += 1;
+        } else {
+            *last = Place { row_mark, position: self.open.len() };
+            self.open.push(column);
         }
-    }
-
-    pub(crate) fn push_open(&mut self, column: u32) {
-        self.open.push(column);
     }
 
     /// The column of (key, type), new or known; `None` when the key must go to the overflow column.
@@ -405,8 +401,8 @@ impl AttributeTableBuilder {
         if let Some((_, code)) = self.key_index.find(hash, |(known, _)| **known == *key) {
             return *code;
         }
-        let code = cast::narrow(self.key_last_row.len());
-        self.key_last_row.push(0);
+        let code = cast::narrow(self.key_last_place.len());
+        self.key_last_place.push(Place::default());
         let hasher = &self.hasher;
         self.key_index.insert_unique(hash, (key.into(), code), |(key, _)| hasher.hash_one(&**key));
         code
@@ -455,7 +451,7 @@ impl AttributeTableBuilder {
         for column in std::mem::take(&mut self.open) {
             let column = &mut self.columns[cast::index(column)];
             column.values.pop();
-            self.key_last_row[cast::index(column.key_code)] = 0;
+            self.key_last_place[cast::index(column.key_code)] = Place::default();
         }
     }
 

@@ -407,7 +407,7 @@ impl TableMap {
             target.push(key, value);
             return;
         };
-        target.mark(target_column);
+        target.place(target_column);
         let values = &mut target.columns[cast::index(target_column)].values;
         match (&source_column.values, values) {
             (
@@ -423,7 +423,6 @@ impl TableMap {
             (AttributeValues::Empty(_), ValuesBuilder::Empty(count)) => *count += 1,
             _ => debug_assert!(false, "columns of one (key, type) hold one kind of value"),
         }
-        target.push_open(target_column);
     }
 }
 
@@ -460,8 +459,8 @@ mod tests {
         builder.finish_event(13, "taken back", 1);
         builder.finish_link(LinkFields::default());
         builder.abandon_span();
-        builder.attribute("a", ValueRef::Int(3));
         builder.attribute("b", ValueRef::String("old"));
+        builder.attribute("a", ValueRef::Int(3));
         builder.attribute("b", ValueRef::Int(4));
         builder.finish_span(&SpanFields { resource, scope, dropped_links_count: 5, ..span(2) });
         assert_eq!(builder.duplicate_keys(), 1);
@@ -497,7 +496,7 @@ mod tests {
             shown,
             [
                 r#"work [("a", Int(1)), ("b", String("x"))] ["first 2 [(\"e\", Bool(true))]", "second 0 []"] 1 0"#,
-                r#"work [("a", Int(3)), ("b", Int(4))] [] 0 5"#,
+                r#"work [("b", Int(4)), ("a", Int(3))] [] 0 5"#,
             ]
         );
     }

@@ -151,6 +151,16 @@ impl<'a> SpanRef<'a> {
         StatusCode::from_code(self.indexed.batch.status_codes[self.row])
     }
 
+    /// OTLP number of the kind as sent, which may be one that [`SpanRef::kind`] does not know.
+    pub fn kind_number(&self) -> u8 {
+        self.indexed.batch.kinds[self.row]
+    }
+
+    /// OTLP number of the status as sent, which may be one that [`SpanRef::status_code`] does not know.
+    pub fn status_number(&self) -> u8 {
+        self.indexed.batch.status_codes[self.row]
+    }
+
     /// Status text, empty when none.
     pub fn status_message(&self) -> &'a str {
         self.indexed.batch.status_messages.get_str(self.row)

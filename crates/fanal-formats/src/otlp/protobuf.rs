@@ -3,10 +3,12 @@
 //! No message structs and no per-span objects exist: texts are borrowed from the request until the builder interns
 //! them. Invariant: fields may come in any order and unknown ones are stepped over.
 
+mod encode;
 mod fields;
 mod request;
 mod resource;
 mod span;
 mod value;
 
+pub use encode::encode_traces;
 pub use request::decode_request;
