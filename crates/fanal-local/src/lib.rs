@@ -1,3 +1,25 @@
-//! The embedded columnar engine: log, head, blocks, catalog.
+//! The embedded columnar engine: an append log that is the table, a head in memory, and blocks ordered by trace.
+//!
+//! The pipeline appends, the query crate asks, both through `SpanStore`. Invariant: what was acknowledged is durable
+//! and visible, exactly once, through every crash. Knows spans and files, no protocol and no query language.
 
+mod block;
+mod catalog;
+pub mod config;
+pub mod disk;
+mod failure;
+mod guard;
+mod head;
+mod log;
+mod lookup;
+mod merge;
+mod queue;
+mod search;
 pub mod segment;
+mod store;
+mod tenant;
+mod vocabulary;
+
+pub use config::LocalConfig;
+pub use disk::{Disk, DiskFile, DiskLock, RealDisk};
+pub use store::LocalStore;

@@ -1,0 +1,70 @@
+//! Configuration of the embedded engine: plain fields, each with its unit and default. The binary fills it from its
+//! own file; the engine only reads it.
+
+use std::path::PathBuf;
+
+/// Longest commit window that is honoured, in microseconds; longer ones are clamped.
+pub const COMMIT_WINDOW_MICROS_MAX: u64 = 5_000;
+
+/// How the embedded engine behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalConfig {
+    /// Folder that belongs to the engine alone. No default.
+    pub data_dir: PathBuf,
+    /// Longest time in microseconds that an append waits for others to share its sync; it waits only while other
+    /// requests are known to be in flight. Default 2000, at most [`COMMIT_WINDOW_MICROS_MAX`].
+    pub commit_window_micros: u64,
+    /// Rows at which a log record is full; one larger batch makes one larger record. Default 16 384.
+    pub record_rows: usize,
+    /// Most bytes of batches that wait for the log; beyond, appends are told to retry. Default 64 MiB.
+    pub pending_bytes_max: usize,
+    /// Most bytes of acknowledged spans in memory, over all tenants; beyond, appends are told to retry until the
+    /// merge has caught up. Default 256 MiB.
+    pub head_bytes_max: usize,
+    /// Bytes that a log file is preallocated with. Default 32 MiB.
+    pub log_file_bytes: u64,
+    /// Most released log files that a tenant keeps for use again. Default 4.
+    pub log_spare_files_max: usize,
+    /// Rows of a block, about: the merge begins when the head holds so many. Default 524 288.
+    pub block_rows: usize,
+    /// Rows of a granule of a block. Default 8 192.
+    pub granule_rows: usize,
+    /// Age in seconds at which spans are merged though they do not fill a block. Default 600.
+    pub merge_after_seconds: u64,
+    /// Most tenants; a further one is told to retry. Default 64.
+    pub tenants_max: usize,
+    /// Most candidate traces that one search looks at before it answers in part, with a warning. Default 500 000.
+    pub search_candidates_max: usize,
+    /// Most spans of one trace that are answered; beyond, the answer is partial, with a warning. Default 1 000 000.
+    pub trace_spans_max: usize,
+    /// Most threads that one search scans with. Default 2.
+    pub scan_threads_max: usize,
+    /// Most questions that are worked on at the same time; others wait. Default 16.
+    pub questions_at_once_max: usize,
+    /// Most bytes of dictionaries that open blocks keep between questions. Default 64 MiB.
+    pub dictionary_cache_bytes_max: usize,
+}
+
+impl LocalConfig {
+    /// The defaults, for a data folder.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            commit_window_micros: 2_000,
+            record_rows: 16_384,
+            pending_bytes_max: 64 << 20,
+            head_bytes_max: 256 << 20,
+            log_file_bytes: 32 << 20,
+            log_spare_files_max: 4,
+            block_rows: 524_288,
+            granule_rows: 8_192,
+            merge_after_seconds: 600,
+            tenants_max: 64,
+            search_candidates_max: 500_000,
+            trace_spans_max: 1_000_000,
+            scan_threads_max: 2,
+            questions_at_once_max: 16,
+            dictionary_cache_bytes_max: 64 << 20,
+        }
+    }
+}

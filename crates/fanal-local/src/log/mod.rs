@@ -1,0 +1,13 @@
+//! The log: the durable form of spans that are in no block yet. One record is one segment of coalesced requests.
+//!
+//! The commit thread appends, the start replays, the merge releases. Invariant: what [`LogAppender::append`] answered
+//! is read back by [`replay()`] until a catalog says that it is in a block. Knows sequences and bytes, not spans.
+
+mod append;
+mod files;
+pub(crate) mod frame;
+mod replay;
+
+pub(crate) use append::LogAppender;
+pub(crate) use files::LogFiles;
+pub(crate) use replay::{Record, replay};

@@ -1,0 +1,313 @@
+//! Conditions compiled for one set of dictionaries: what is left to do for each row is comparing integers.
+//!
+//! Compiled once for each block and each part of the head, then evaluated over the columns of each granule. The
+//! meaning is that of `SpanCondition::matches`.
+
+use super::cell::{CellTest, Entries};
+use super::columns::{CodedColumn, Columns, Dictionaries};
+use crate::segment::{AttributeOwner, Granule, SegmentError};
+use fanal_base::cast;
+use fanal_model::{SpanKind, StatusCode};
+use fanal_storage::{AttributeCondition, AttributeLevel, SpanCondition};
+
+/// Conditions of which every one must hold.
+#[derive(Debug, Default)]
+pub(crate) struct Plan<'q> {
+    leaves: Vec<Leaf<'q>>,
+}
+
+#[derive(Debug)]
+enum Leaf<'q> {
+    Codes(CodedColumn, Codes),
+    Kind(SpanKind),
+    Status(StatusCode),
+    StatusNot(StatusCode),
+    DurationMin(u64),
+    DurationMax(u64),
+    /// One of these must hold.
+    Any(Vec<Probe<'q>>),
+}
+
+#[derive(Debug)]
+enum Probe<'q> {
+    Codes(CodedColumn, Codes),
+    Cells { owner: AttributeOwner, column: u32, test: CellTest<'q> },
+}
+
+/// A set of dictionary codes.
+#[derive(Debug, Default)]
+struct Codes {
+    /// Ascending.
+    list: Vec<u32>,
+    /// By code.
+    is_in: Vec<bool>,
+}
+
+impl Codes {
+    fn of<T>(entries: impl Iterator<Item = T>, passes: impl Fn(T) -> bool) -> Self {
+        let is_in: Vec<bool> = entries.map(passes).collect();
+        let list = (0..).zip(&is_in).filter(|(_, is_in)| **is_in).map(|(code, _)| code).collect();
+        Self { list, is_in }
+    }
+
+    #[inline]
+    fn contains(&self, code: u32) -> bool {
+        self.is_in.get(cast::index(code)).copied().unwrap_or(false)
+    }
+}
+
+impl<'q> Plan<'q> {
+    /// Compiles conditions; `None` where no span of these dictionaries can match.
+    pub(crate) fn compile(
+        conditions: &'q [SpanCondition],
+        dictionaries: &impl Dictionaries,
+    ) -> Result<Option<Self>, SegmentError> {
+        let mut leaves = Vec::with_capacity(conditions.len());
+        for condition in conditions {
+            let leaf = compile_leaf(condition, dictionaries)?;
+            let is_hopeless = match &leaf {
+                Leaf::Codes(_, codes) => codes.list.is_empty(),
+                Leaf::Any(probes) => probes.is_empty(),
+                _ => false,
+            };
+            if is_hopeless {
+                return Ok(None);
+            }
+            leaves.push(leaf);
+        }
+        leaves.sort_by_key(Leaf::cost);
+        Ok(Some(Self { leaves }))
+    }
+
+    /// Whether a granule may have a match, by its statistics.
+    pub(crate) fn may_match(&self, granule: &Granule) -> bool {
+        self.leaves.iter().all(|leaf| leaf.may_match(granule))
+    }
+
+    /// Clears the marks of rows on which a condition does not hold; stops when none is left.
+    pub(crate) fn evaluate(
+        &self,
+        columns: &impl Columns,
+        rows: &mut [bool],
+    ) -> Result<(), SegmentError> {
+        for leaf in &self.leaves {
+            if !rows.contains(&true) {
+                return Ok(());
+            }
+            leaf.evaluate(columns, rows)?;
+        }
+        Ok(())
+    }
+}
+
+fn compile_leaf<'q>(
+    condition: &'q SpanCondition,
+    dictionaries: &impl Dictionaries,
+) -> Result<Leaf<'q>, SegmentError> {
+    Ok(match condition {
+        SpanCondition::Service(name) => {
+            let resources = dictionaries.resources()?;
+            let codes = Codes::of(resources.iter(), |resource| resource.service_name() == name);
+            Leaf::Codes(CodedColumn::Resources, codes)
+        }
+        SpanCondition::Name(name) => {
+            let names = dictionaries.names()?;
+            let codes = Codes::of(names.iter(), |entry| entry == name.as_bytes());
+            Leaf::Codes(CodedColumn::Names, codes)
+        }
+        SpanCondition::ScopeName(name) => {
+            let scopes = dictionaries.scopes()?;
+            let codes = Codes::of(scopes.iter(), |scope| scope.name == *name);
+            Leaf::Codes(CodedColumn::Scopes, codes)
+        }
+        SpanCondition::ScopeVersion(version) => {
+            let scopes = dictionaries.scopes()?;
+            let codes = Codes::of(scopes.iter(), |scope| scope.version == *version);
+            Leaf::Codes(CodedColumn::Scopes, codes)
+        }
+        SpanCondition::Kind(kind) => Leaf::Kind(*kind),
+        SpanCondition::Status(code) => Leaf::Status(*code),
+        SpanCondition::StatusNot(code) => Leaf::StatusNot(*code),
+        SpanCondition::DurationMin(nanos) => Leaf::DurationMin(*nanos),
+        SpanCondition::DurationMax(nanos) => Leaf::DurationMax(*nanos),
+        SpanCondition::Attribute(condition) => Leaf::Any(probes(condition, dictionaries)?),
+    })
+}
+
+fn probes<'q>(
+    condition: &'q AttributeCondition,
+    dictionaries: &impl Dictionaries,
+) -> Result<Vec<Probe<'q>>, SegmentError> {
+    let mut probes = Vec::new();
+    for level in &condition.levels {
+        let owner = match level {
+            AttributeLevel::Resource => {
+                let resources = dictionaries.resources()?;
+                let passes =
+                    |resource: &fanal_model::Resource| condition.passes_any(&resource.attributes);
+                push_codes(&mut probes, CodedColumn::Resources, resources.iter(), passes);
+                continue;
+            }
+            AttributeLevel::Scope => {
+                let scopes = dictionaries.scopes()?;
+                let passes = |scope: &fanal_model::Scope| condition.passes_any(&scope.attributes);
+                push_codes(&mut probes, CodedColumn::Scopes, scopes.iter(), passes);
+                continue;
+            }
+            AttributeLevel::Span => AttributeOwner::Span,
+            AttributeLevel::Event => AttributeOwner::Event,
+            AttributeLevel::Link => AttributeOwner::Link,
+        };
+        push_cells(&mut probes, condition, dictionaries, owner)?;
+    }
+    Ok(probes)
+}
+
+fn push_codes<'e, T: 'e>(
+    probes: &mut Vec<Probe<'_>>,
+    column: CodedColumn,
+    entries: impl Iterator<Item = &'e T>,
+    passes: impl Fn(&'e T) -> bool,
+) {
+    let codes = Codes::of(entries, passes);
+    if !codes.list.is_empty() {
+        probes.push(Probe::Codes(column, codes));
+    }
+}
+
+fn push_cells<'q>(
+    probes: &mut Vec<Probe<'q>>,
+    condition: &'q AttributeCondition,
+    dictionaries: &impl Dictionaries,
+    owner: AttributeOwner,
+) -> Result<(), SegmentError> {
+    let columns = dictionaries.columns_of_key(owner, &condition.key).into_iter();
+    let typed = columns.map(|(column, kind)| (column, Entries::Typed(kind)));
+    let overflow = dictionaries.overflow_column(owner).into_iter();
+    let overflow = overflow.map(|column| (column, Entries::Overflow(condition.key.as_str())));
+    for (column, entries) in typed.chain(overflow) {
+        let table = dictionaries.attribute_table(owner, column)?;
+        let test = CellTest::new(&condition.test, entries, table.as_deref());
+        if !test.is_hopeless() {
+            probes.push(Probe::Cells { owner, column, test });
+        }
+    }
+    Ok(())
+}
+
+impl Leaf<'_> {
+    /// Cheap ones first, and those that tend to leave few rows.
+    fn cost(&self) -> u8 {
+        match self {
+            Self::Codes(CodedColumn::Resources, _) => 0,
+            Self::Codes(..) => 1,
+            Self::Kind(_) | Self::Status(_) | Self::StatusNot(_) => 2,
+            Self::DurationMin(_) | Self::DurationMax(_) => 3,
+            Self::Any(_) => 4,
+        }
+    }
+
+    fn may_match(&self, granule: &Granule) -> bool {
+        match self {
+            Self::Codes(column, codes) => codes_may_match(*column, codes, granule),
+            Self::Kind(kind) => granule.may_have_kind(*kind),
+            Self::Status(code) => granule.may_have_status(*code),
+            Self::StatusNot(code) => {
+                StatusCode::ALL.iter().any(|other| other != code && granule.may_have_status(*other))
+            }
+            Self::DurationMin(nanos) => granule.duration_max_nanos >= *nanos,
+            Self::DurationMax(nanos) => granule.duration_min_nanos <= *nanos,
+            Self::Any(probes) => probes.iter().any(|probe| match probe {
+                Probe::Codes(column, codes) => codes_may_match(*column, codes, granule),
+                Probe::Cells { owner, column, test } => granule
+                    .attribute(*owner, *column)
+                    .is_some_and(|stats| stats.range.is_none_or(|range| test.may_pass(range))),
+            }),
+        }
+    }
+
+    fn evaluate(&self, columns: &impl Columns, rows: &mut [bool]) -> Result<(), SegmentError> {
+        match self {
+            Self::Codes(column, codes) => {
+                keep(rows, &columns.codes(*column)?, |&code| codes.contains(code));
+            }
+            Self::Kind(kind) => {
+                keep(rows, &columns.kinds()?, |&code| SpanKind::from_code(code) == *kind);
+            }
+            Self::Status(wanted) => {
+                let codes = columns.status_codes()?;
+                keep(rows, &codes, |&code| StatusCode::from_code(code) == *wanted);
+            }
+            Self::StatusNot(unwanted) => {
+                let codes = columns.status_codes()?;
+                keep(rows, &codes, |&code| StatusCode::from_code(code) != *unwanted);
+            }
+            Self::DurationMin(min) => keep(rows, &columns.durations()?, |nanos| nanos >= min),
+            Self::DurationMax(max) => keep(rows, &columns.durations()?, |nanos| nanos <= max),
+            Self::Any(probes) => {
+                let mut passing = vec![false; rows.len()];
+                for probe in probes {
+                    probe.mark(columns, &mut passing)?;
+                }
+                keep(rows, &passing, |&passes| passes);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Codes above so many are not looked for in statistics: a set that large is rarely absent.
+const PRUNE_CODES_MAX: usize = 1024;
+
+fn codes_may_match(column: CodedColumn, codes: &Codes, granule: &Granule) -> bool {
+    let set = match column {
+        CodedColumn::Names => &granule.names,
+        CodedColumn::Resources => &granule.resources,
+        CodedColumn::Scopes => &granule.scopes,
+    };
+    codes.list.len() > PRUNE_CODES_MAX || set.may_contain_any(&codes.list)
+}
+
+fn keep<T>(rows: &mut [bool], values: &[T], passes: impl Fn(&T) -> bool) {
+    // A column that is too short, which a checked segment excludes, matches nothing behind its end.
+    let (front, rest) = rows.split_at_mut(values.len().min(rows.len()));
+    front.iter_mut().zip(values).for_each(|(row, value)| *row &= passes(value));
+    rest.fill(false);
+}
+
+impl Probe<'_> {
+    /// Marks the rows that pass.
+    fn mark(&self, columns: &impl Columns, passing: &mut [bool]) -> Result<(), SegmentError> {
+        match self {
+            Self::Codes(column, codes) => {
+                let values = columns.codes(*column)?;
+                for (row, &code) in passing.iter_mut().zip(values.iter()) {
+                    *row |= codes.contains(code);
+                }
+            }
+            Self::Cells { owner, column, test } => {
+                let Some(cells) = columns.cells(*owner, *column)? else { return Ok(()) };
+                let positions = test.passing(&cells);
+                if positions.is_empty() {
+                    return Ok(());
+                }
+                let cell_rows = columns.cell_rows(*owner, *column)?;
+                let items = positions.iter().filter_map(|&cell| cell_rows.get(cast::index(cell)));
+                if *owner == AttributeOwner::Span {
+                    items.for_each(|&row| mark_row(passing, cast::index(row)));
+                } else {
+                    let ends = columns.item_ends(*owner)?;
+                    let owner_of = |&item: &u32| ends.partition_point(|&end| end <= item);
+                    items.for_each(|item| mark_row(passing, owner_of(item)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn mark_row(passing: &mut [bool], row: usize) {
+    if let Some(mark) = passing.get_mut(row) {
+        *mark = true;
+    }
+}

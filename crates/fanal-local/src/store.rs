@@ -1,0 +1,336 @@
+//! `LocalStore`: the embedded engine as a `SpanStore`. Keeps the tenants, bounds what goes on at once, and moves work
+//! off the caller's async threads.
+//!
+//! Invariant: an append is answered only once the log of its tenant has it durably.
+
+use crate::config::LocalConfig;
+use crate::disk::{Disk, DiskLock};
+use crate::failure;
+use crate::guard::lock;
+use crate::head::{self, HeadGauge};
+use crate::lookup;
+use crate::queue::Pending;
+use crate::search;
+use crate::tenant::{Shared, Snapshot, Tenant};
+use fanal_base::{ByteBudget, Clock, cast};
+use fanal_model::{IndexedBatch, SpanBatch, TraceId};
+use fanal_storage::{
+    FindTraces, FoundTraces, Operation, Projection, SpanStore, StoreError, StoreFuture, StoreStats,
+    TenantId, TraceSpans,
+};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use tokio::sync::{Semaphore, oneshot};
+
+const LOCK_NAME: &str = "LOCK";
+const TENANTS_NAME: &str = "tenants";
+
+/// The embedded engine. Dropping it stops its threads; everything acknowledged is durable without a shutdown.
+#[derive(Debug)]
+pub struct LocalStore {
+    engine: Arc<Engine>,
+}
+
+#[derive(Debug)]
+struct Engine {
+    shared: Shared,
+    pending: ByteBudget,
+    questions: Arc<Semaphore>,
+    tenants: Mutex<BTreeMap<TenantId, Arc<Tenant>>>,
+    /// Held while a tenant is opened, so that none is opened twice.
+    opening: Mutex<()>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    is_stopped: AtomicBool,
+    /// Let go last, when every thread has ended.
+    disk_lock: Mutex<Option<Box<dyn DiskLock>>>,
+}
+
+impl LocalStore {
+    /// Opens a data folder, new or known: reads catalogs, replays logs, starts the threads of every tenant.
+    ///
+    /// Fails with `Unavailable` where another process has the folder open, and with `Corrupt` where stored bytes do not
+    /// check out and going on would lose spans.
+    pub fn open(
+        config: LocalConfig,
+        clock: Arc<dyn Clock>,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, StoreError> {
+        let tenants_dir = config.data_dir.join(TENANTS_NAME);
+        disk.create_dir_all(&tenants_dir).map_err(failure::io("creating", &tenants_dir))?;
+        let lock_path = config.data_dir.join(LOCK_NAME);
+        let disk_lock = disk.lock(&lock_path).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => StoreError::Unavailable {
+                message: format!(
+                    "{} is in use by another process; stop it or choose another data folder",
+                    config.data_dir.display()
+                ),
+            },
+            _ => failure::io("locking", &lock_path)(error),
+        })?;
+        let names = disk.list(&tenants_dir).map_err(failure::io("listing", &tenants_dir))?;
+        let engine = Engine {
+            pending: ByteBudget::new(config.pending_bytes_max),
+            questions: Arc::new(Semaphore::new(config.questions_at_once_max.max(1))),
+            tenants: Mutex::new(BTreeMap::new()),
+            opening: Mutex::new(()),
+            threads: Mutex::new(Vec::new()),
+            is_stopped: AtomicBool::new(false),
+            disk_lock: Mutex::new(Some(disk_lock)),
+            shared: Shared {
+                config: Arc::new(config),
+                clock,
+                disk,
+                head_gauge: HeadGauge::default(),
+            },
+        };
+        let store = Self { engine: Arc::new(engine) };
+        for name in names {
+            match TenantId::parse(&name) {
+                Some(tenant) => drop(store.engine.open_tenant(&tenant)?),
+                None => tracing::warn!(name, "folder is no tenant's; it is left alone"),
+            }
+        }
+        let data_dir = store.engine.shared.config.data_dir.display();
+        tracing::info!(%data_dir, "embedded engine is open");
+        Ok(store)
+    }
+
+    /// Merges everything that is in the heads of all tenants into blocks, and compacts. Appends and questions go on.
+    pub fn merge_now(&self) -> Result<(), StoreError> {
+        let tenants: Vec<_> = lock(&self.engine.tenants).values().cloned().collect();
+        tenants.iter().try_for_each(|tenant| tenant.merge_all())
+    }
+}
+
+impl Drop for LocalStore {
+    fn drop(&mut self) {
+        self.engine.stop();
+    }
+}
+
+impl Engine {
+    fn known_tenant(&self, name: &TenantId) -> Option<Arc<Tenant>> {
+        lock(&self.tenants).get(name).cloned()
+    }
+
+    /// The tenant, opened with its threads running.
+    fn open_tenant(&self, name: &TenantId) -> Result<Arc<Tenant>, StoreError> {
+        let _opening = lock(&self.opening);
+        if let Some(tenant) = self.known_tenant(name) {
+            return Ok(tenant);
+        }
+        self.check_running()?;
+        let tenants_max = self.shared.config.tenants_max;
+        let count = lock(&self.tenants).len() + 1;
+        let dir = self.tenant_dir(name);
+        if count > tenants_max {
+            return Err(StoreError::Overloaded {
+                limit: "tenants_max",
+                observed: cast::wide(count),
+                allowed: cast::wide(tenants_max),
+            });
+        }
+        let (tenant, appender) = Tenant::open(&self.shared, name.clone(), dir)?;
+        let tenant = Arc::new(tenant);
+        let (commits, merges) = (Arc::clone(&tenant), Arc::clone(&tenant));
+        self.spawn("fanal-commit", move || commits.run_commits(appender))?;
+        self.spawn("fanal-merge", move || merges.run_merges())?;
+        lock(&self.tenants).insert(name.clone(), Arc::clone(&tenant));
+        Ok(tenant)
+    }
+
+    fn tenant_dir(&self, name: &TenantId) -> PathBuf {
+        self.shared.config.data_dir.join(TENANTS_NAME).join(name.as_str())
+    }
+
+    fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+        let failed = |source| StoreError::Io { operation: format!("starting {name}"), source };
+        lock(&self.threads).push(thread.map_err(failed)?);
+        Ok(())
+    }
+
+    fn check_running(&self) -> Result<(), StoreError> {
+        if self.is_stopped.load(Ordering::Acquire) {
+            return Err(stopping());
+        }
+        Ok(())
+    }
+
+    /// Fails where a batch of so many bytes has no room now, or never has.
+    fn check_room(&self, bytes: usize) -> Result<(), StoreError> {
+        let config = &self.shared.config;
+        let bytes_max = config.head_bytes_max.min(config.pending_bytes_max);
+        if bytes > bytes_max {
+            let message =
+                format!("batch of {bytes} bytes exceeds {bytes_max}; send smaller batches");
+            return Err(StoreError::Invalid { message });
+        }
+        let observed = self.shared.head_gauge.bytes().saturating_add(bytes);
+        if observed > config.head_bytes_max {
+            return Err(overloaded("head_bytes_max", observed, config.head_bytes_max));
+        }
+        Ok(())
+    }
+
+    async fn append(self: &Arc<Self>, name: &TenantId, batch: SpanBatch) -> Result<(), StoreError> {
+        self.check_running()?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let invalid =
+            |error: fanal_model::InvalidBatch| StoreError::Invalid { message: error.to_string() };
+        batch.validate().map_err(invalid)?;
+        let spans = IndexedBatch::new(Arc::new(batch)).map_err(invalid)?;
+        let bytes = head::memory_bytes(&spans);
+        self.check_room(bytes)?;
+        let permit = self.pending.try_draw(bytes).ok_or_else(|| {
+            let observed = self.pending.used_bytes().saturating_add(bytes);
+            overloaded("pending_bytes_max", observed, self.pending.bytes_max())
+        })?;
+        let tenant = match self.known_tenant(name) {
+            Some(tenant) => tenant,
+            None => {
+                let (engine, name) = (Arc::clone(self), name.clone());
+                let opened = blocking(move || engine.open_tenant(&name)).await;
+                opened.map_err(unavailable)?
+            }
+        };
+        let (reply, outcome) = oneshot::channel();
+        if !tenant.queue.push(Pending { spans, permit, reply }) {
+            return Err(stopping());
+        }
+        outcome.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Answers a question about a tenant on a thread that may block; an unknown tenant has nothing.
+    async fn ask<T: Default + Send + 'static>(
+        self: &Arc<Self>,
+        name: &TenantId,
+        question: impl FnOnce(&Tenant, &Snapshot) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let Some(tenant) = self.known_tenant(name) else { return Ok(T::default()) };
+        let questions = Arc::clone(&self.questions);
+        let permit = questions.acquire_owned().await.map_err(|_| stopping())?;
+        blocking(move || {
+            let snapshot = tenant.snapshot();
+            let answer = question(&tenant, &snapshot);
+            lookup::trim_dictionaries(&snapshot.blocks, tenant.config.dictionary_cache_bytes_max);
+            drop(permit);
+            answer
+        })
+        .await
+    }
+
+    /// Answers everyone who waits, ends all threads, lets go of the folder.
+    fn stop(&self) {
+        self.is_stopped.store(true, Ordering::Release);
+        let _opening = lock(&self.opening);
+        lock(&self.tenants).values().for_each(|tenant| tenant.stop());
+        let threads = std::mem::take(&mut *lock(&self.threads));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the engine had panicked");
+            }
+        }
+        drop(lock(&self.disk_lock).take());
+    }
+}
+
+fn stopping() -> StoreError {
+    StoreError::Unavailable { message: "the embedded engine is stopping".to_owned() }
+}
+
+/// A disk that does not take a new tenant now may take it later.
+fn unavailable(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Io { .. } => StoreError::Unavailable { message: failure::chain(&error) },
+        other => other,
+    }
+}
+
+fn overloaded(limit: &'static str, observed: usize, allowed: usize) -> StoreError {
+    StoreError::Overloaded { limit, observed: cast::wide(observed), allowed: cast::wide(allowed) }
+}
+
+/// Runs work on a thread that may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(StoreError::Unavailable { message: format!("a task of the engine ended: {error}") })
+    })
+}
+
+impl SpanStore for LocalStore {
+    fn append<'a>(&'a self, tenant: &'a TenantId, batch: SpanBatch) -> StoreFuture<'a, ()> {
+        Box::pin(self.engine.append(tenant, batch))
+    }
+
+    fn find_traces<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: FindTraces,
+    ) -> StoreFuture<'a, FoundTraces> {
+        Box::pin(self.engine.ask(tenant, move |tenant, snapshot| {
+            search::find_traces(snapshot, &request, &tenant.config)
+        }))
+    }
+
+    fn traces<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        ids: &'a [TraceId],
+        projection: Projection,
+    ) -> StoreFuture<'a, Vec<TraceSpans>> {
+        let ids = ids.to_vec();
+        Box::pin(self.engine.ask(tenant, move |tenant, snapshot| {
+            snapshot.traces(&ids, projection, tenant.config.trace_spans_max)
+        }))
+    }
+
+    fn services<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, Vec<String>> {
+        Box::pin(async move {
+            let tenant = self.engine.known_tenant(tenant);
+            Ok(tenant.map_or_else(Vec::new, |tenant| lock(&tenant.vocabulary).services()))
+        })
+    }
+
+    fn operations<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        service: &'a str,
+    ) -> StoreFuture<'a, Vec<Operation>> {
+        Box::pin(async move {
+            let tenant = self.engine.known_tenant(tenant);
+            Ok(tenant.map_or_else(Vec::new, |tenant| lock(&tenant.vocabulary).operations(service)))
+        })
+    }
+
+    fn stats<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, StoreStats> {
+        Box::pin(self.engine.ask(tenant, |tenant, snapshot| {
+            let head_spans = head::row_count(&snapshot.head);
+            Ok(StoreStats {
+                spans: head_spans + snapshot.block_rows(),
+                head_spans,
+                head_bytes: snapshot.head_bytes(),
+                blocks: cast::wide(snapshot.blocks.len()),
+                block_bytes: snapshot.block_bytes(),
+                log_bytes: tenant.log.used_bytes(),
+                newest_trace: snapshot.newest_trace(),
+            })
+        }))
+    }
+
+    fn shutdown(&self) -> StoreFuture<'_, ()> {
+        let engine = Arc::clone(&self.engine);
+        Box::pin(blocking(move || {
+            engine.stop();
+            Ok(())
+        }))
+    }
+}

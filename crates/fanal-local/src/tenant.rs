@@ -1,0 +1,373 @@
+//! A tenant: its folder, its log and head, its blocks, and the two threads that commit and merge.
+//!
+//! The store opens tenants and asks them. Invariant: `view` shows every acknowledged span exactly once; its lock is
+//! held for moments only, never while reading columns or files.
+
+use crate::block::{Block, block_name};
+use crate::catalog::{BlockMeta, Catalog};
+use crate::config::{COMMIT_WINDOW_MICROS_MAX, LocalConfig};
+use crate::disk::Disk;
+use crate::failure;
+use crate::guard::lock;
+use crate::head::{self, HeadGauge, HeadPart};
+use crate::log::{self, LogAppender, LogFiles, Record};
+use crate::merge::MergeState;
+use crate::queue::{CommitQueue, Pending};
+use crate::segment::{self, EncodeOptions, Segment};
+use crate::vocabulary::Vocabulary;
+use fanal_base::{Clock, cast};
+use fanal_model::{IndexedBatch, SpanBatchBuilder};
+use fanal_storage::{Projection, StoreError, TenantId};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Longest time between two looks at whether a merge is due.
+const MERGE_LOOK: Duration = Duration::from_secs(1);
+
+/// What questions read.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    /// Spans that are in no block, in the order of the log.
+    pub head: Vec<Arc<HeadPart>>,
+    /// Blocks, oldest first.
+    pub blocks: Arc<[Arc<Block>]>,
+    /// Parts up to this record belong to a merge under way; 0 where there is none.
+    pub taken_through: u64,
+}
+
+/// A moment's view.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    /// As in [`View`].
+    pub head: Vec<Arc<HeadPart>>,
+    /// As in [`View`].
+    pub blocks: Arc<[Arc<Block>]>,
+}
+
+/// One tenant.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    pub name: TenantId,
+    pub dir: PathBuf,
+    pub config: Arc<LocalConfig>,
+    pub clock: Arc<dyn Clock>,
+    pub disk: Arc<dyn Disk>,
+    pub head_gauge: HeadGauge,
+    pub view: Mutex<View>,
+    pub vocabulary: Mutex<Vocabulary>,
+    pub queue: CommitQueue,
+    pub log: Arc<LogFiles>,
+    pub merge_state: Mutex<MergeState>,
+    wake: MergeWake,
+}
+
+#[derive(Debug, Default)]
+struct MergeWake {
+    state: Mutex<WakeState>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct WakeState {
+    is_due: bool,
+    is_stopping: bool,
+}
+
+/// What all tenants of a store share.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub config: Arc<LocalConfig>,
+    pub clock: Arc<dyn Clock>,
+    pub disk: Arc<dyn Disk>,
+    pub head_gauge: HeadGauge,
+}
+
+impl Tenant {
+    /// Opens a tenant's folder, new or known, and replays its log. The answer's second part is for the commit thread.
+    pub(crate) fn open(
+        shared: &Shared,
+        name: TenantId,
+        dir: PathBuf,
+    ) -> Result<(Self, LogAppender), StoreError> {
+        let disk = &*shared.disk;
+        let (log_dir, blocks_dir) = (dir.join("log"), dir.join("blocks"));
+        let catalog = load_or_create(disk, &dir, &[&log_dir, &blocks_dir])?;
+        let next_block = remove_orphans(disk, &blocks_dir, &catalog.blocks)?;
+        let opened: Vec<Arc<Block>> =
+            catalog.blocks.iter().map(|&m| Arc::new(Block::open(disk, &blocks_dir, m))).collect();
+        let mut vocabulary = catalog.vocabulary;
+        let mut parts = Vec::new();
+        let replayed = log::replay(disk, &log_dir, catalog.merged_through, |record| {
+            let part = replay_record(record, &shared.head_gauge)?;
+            vocabulary.note_spans(&part.spans);
+            parts.push(Arc::new(part));
+            fuse_parts(&mut parts, &shared.head_gauge)
+        })?;
+        let sealed = replayed.files.clone();
+        let log = LogFiles::open(Arc::clone(&shared.disk), log_dir, &shared.config, sealed)?;
+        log.release(catalog.merged_through);
+        let log = Arc::new(log);
+        tracing::info!(
+            tenant = name.as_str(),
+            blocks = opened.len(),
+            replayed_records = replayed.record_count,
+            replayed_spans = head::row_count(&parts),
+            "tenant is open"
+        );
+        let appender = LogAppender::new(Arc::clone(&log), replayed.last_sequence);
+        let view = View { head: parts, blocks: opened.into(), taken_through: 0 };
+        let tenant = Self {
+            name,
+            dir,
+            config: Arc::clone(&shared.config),
+            clock: Arc::clone(&shared.clock),
+            disk: Arc::clone(&shared.disk),
+            head_gauge: shared.head_gauge.clone(),
+            view: Mutex::new(view),
+            vocabulary: Mutex::new(vocabulary),
+            queue: CommitQueue::default(),
+            log,
+            merge_state: Mutex::new(MergeState {
+                next_block,
+                merged_through: catalog.merged_through,
+            }),
+            wake: MergeWake::default(),
+        };
+        Ok((tenant, appender))
+    }
+
+    /// Folder of the blocks.
+    pub(crate) fn blocks_dir(&self) -> PathBuf {
+        self.dir.join("blocks")
+    }
+
+    /// What a question that begins now reads.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let view = lock(&self.view);
+        Snapshot { head: view.head.clone(), blocks: Arc::clone(&view.blocks) }
+    }
+
+    /// The commit thread: takes groups of appends, makes each durable and visible, then answers.
+    pub(crate) fn run_commits(&self, mut appender: LogAppender) {
+        let micros = self.config.commit_window_micros.min(COMMIT_WINDOW_MICROS_MAX);
+        let window = Duration::from_micros(micros);
+        let mut expected = 1;
+        loop {
+            let group = self.queue.next_group(self.config.record_rows, expected, window);
+            if group.is_empty() {
+                return;
+            }
+            expected = group.len();
+            self.commit(&mut appender, group);
+            self.fuse_head();
+            if self.is_merge_due() {
+                self.wake_merge();
+            }
+        }
+    }
+
+    fn commit(&self, appender: &mut LogAppender, group: Vec<Pending>) {
+        let mut batches = Vec::with_capacity(group.len());
+        let mut waiting = Vec::with_capacity(group.len());
+        for pending in group {
+            batches.push(pending.spans);
+            waiting.push((pending.permit, pending.reply));
+        }
+        let outcome = self.commit_spans(appender, batches);
+        for (permit, reply) in waiting {
+            drop(permit);
+            // An asker that went away needs no answer.
+            drop(reply.send(outcome.as_ref().map_err(again).copied()));
+        }
+    }
+
+    fn commit_spans(
+        &self,
+        appender: &mut LogAppender,
+        batches: Vec<IndexedBatch>,
+    ) -> Result<(), StoreError> {
+        let arrived = self.clock.now_unix_nanos();
+        let spans = coalesce(batches)?;
+        let body = segment::encode(spans.batch(), EncodeOptions::LOG)
+            .map_err(failure::segment("log record"))?;
+        let sequence = appender.append(arrived, &body)?;
+        lock(&self.vocabulary).note_spans(&spans);
+        let part = HeadPart::new((sequence, sequence), arrived, spans, &self.head_gauge);
+        lock(&self.view).head.push(Arc::new(part));
+        Ok(())
+    }
+
+    /// Fuses small parts at the end of the head.
+    fn fuse_head(&self) {
+        let run = {
+            let view = lock(&self.view);
+            head::fusible(&view.head, view.taken_through).to_vec()
+        };
+        let Some(first) = run.first().map(|part| part.sequences.0) else { return };
+        let fused = match HeadPart::fuse(&run, &self.head_gauge) {
+            Ok(fused) => Arc::new(fused),
+            Err(error) => {
+                tracing::error!(%error, "parts of the head were not fused");
+                return;
+            }
+        };
+        let mut view = lock(&self.view);
+        let is_taken = view.taken_through >= first;
+        if let Some(place) = view.head.iter().position(|part| part.sequences.0 == first)
+            && !is_taken
+        {
+            view.head.splice(place..place + run.len(), [fused]);
+        }
+    }
+
+    /// The merge thread: looks whether a merge is due, when woken and once in a while.
+    pub(crate) fn run_merges(&self) {
+        loop {
+            let is_quiet = |state: &mut WakeState| !state.is_due && !state.is_stopping;
+            let guard = lock(&self.wake.state);
+            let waited = self.wake.changed.wait_timeout_while(guard, MERGE_LOOK, is_quiet);
+            let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if state.is_stopping {
+                return;
+            }
+            state.is_due = false;
+            drop(state);
+            self.merge_while_due();
+        }
+    }
+
+    fn merge_while_due(&self) {
+        while self.is_merge_due() {
+            let outcome = self.merge_once(u64::MAX).and_then(|_| self.compact_once());
+            if let Err(error) = outcome {
+                let tenant = self.name.as_str();
+                tracing::error!(tenant, error = failure::chain(&error), "merge failed; will retry");
+                return;
+            }
+            if lock(&self.wake.state).is_stopping {
+                return;
+            }
+        }
+    }
+
+    fn wake_merge(&self) {
+        lock(&self.wake.state).is_due = true;
+        self.wake.changed.notify_all();
+    }
+
+    /// Lets both threads end: the commit thread once every waiting append is answered.
+    pub(crate) fn stop(&self) {
+        self.queue.close();
+        lock(&self.wake.state).is_stopping = true;
+        self.wake.changed.notify_all();
+    }
+}
+
+/// The same failure for one more asker.
+fn again(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Invalid { message } => StoreError::Invalid { message: message.clone() },
+        other => StoreError::Unavailable { message: failure::chain(other) },
+    }
+}
+
+/// One batch of all; a lone one needs no copy.
+fn coalesce(mut batches: Vec<IndexedBatch>) -> Result<IndexedBatch, StoreError> {
+    if batches.len() == 1
+        && let Some(only) = batches.pop()
+    {
+        return Ok(only);
+    }
+    let mut builder = SpanBatchBuilder::default();
+    batches.iter().for_each(|batch| builder.append_batch(batch));
+    IndexedBatch::new(Arc::new(builder.finish()))
+        .map_err(|error| StoreError::Invalid { message: error.to_string() })
+}
+
+/// The catalog of a folder; a folder without one gets an empty one before anything else, so that a lost catalog is
+/// told from a new tenant.
+fn load_or_create(
+    disk: &dyn Disk,
+    dir: &Path,
+    subfolders: &[&Path],
+) -> Result<Catalog, StoreError> {
+    disk.create_dir_all(dir).map_err(failure::io("creating", dir))?;
+    let known = Catalog::load(disk, dir)?;
+    for subfolder in subfolders {
+        disk.create_dir_all(subfolder).map_err(failure::io("creating", subfolder))?;
+        let files = disk.list(subfolder).map_err(failure::io("listing", subfolder))?;
+        if known.is_none() && !files.is_empty() {
+            return Err(StoreError::Corrupt {
+                object: dir.display().to_string(),
+                message: "it has spans but no catalog; restore the folder from a backup".to_owned(),
+            });
+        }
+    }
+    if let Some(catalog) = known {
+        return Ok(catalog);
+    }
+    // Before the catalog: a folder with a catalog is known to be durable itself.
+    for above in dir.ancestors().skip(1).take(2) {
+        disk.sync_dir(above).map_err(failure::io("syncing", above))?;
+    }
+    let catalog = Catalog::default();
+    catalog.store(disk, dir)?;
+    Ok(catalog)
+}
+
+/// Removes files that the catalog does not name; answers the number of the next block.
+fn remove_orphans(disk: &dyn Disk, dir: &Path, blocks: &[BlockMeta]) -> Result<u64, StoreError> {
+    let names: Vec<String> = blocks.iter().map(|block| block_name(block.number)).collect();
+    for name in disk.list(dir).map_err(failure::io("listing", dir))? {
+        if !names.contains(&name) {
+            let path = dir.join(&name);
+            disk.remove(&path).map_err(failure::io("removing", &path))?;
+            tracing::info!(path = %path.display(), "removed a file that is no block");
+        }
+    }
+    Ok(blocks.iter().map(|block| block.number + 1).max().unwrap_or(1))
+}
+
+fn replay_record(record: Record, gauge: &HeadGauge) -> Result<HeadPart, StoreError> {
+    let object = format!("log record {}", record.sequence);
+    let segment = Segment::open(Arc::new(record.body)).map_err(failure::segment(&object))?;
+    let granules = 0..segment.granules().len();
+    let batch =
+        segment.read_batch(granules, Projection::Full).map_err(failure::segment(&object))?;
+    let spans = IndexedBatch::new(Arc::new(batch))
+        .map_err(|error| StoreError::Corrupt { object, message: error.to_string() })?;
+    let sequences = (record.sequence, record.sequence);
+    Ok(HeadPart::new(sequences, record.arrived_unix_nanos, spans, gauge))
+}
+
+fn fuse_parts(parts: &mut Vec<Arc<HeadPart>>, gauge: &HeadGauge) -> Result<(), StoreError> {
+    let run = head::fusible(parts, 0);
+    let count = run.len();
+    if count > 0 {
+        let fused = HeadPart::fuse(run, gauge).map_err(|error| StoreError::Corrupt {
+            object: "log".to_owned(),
+            message: error.to_string(),
+        })?;
+        parts.truncate(parts.len() - count);
+        parts.push(Arc::new(fused));
+    }
+    Ok(())
+}
+
+impl Snapshot {
+    /// Spans in blocks, by the catalog.
+    pub(crate) fn block_rows(&self) -> u64 {
+        self.blocks.iter().map(|block| block.meta.rows).sum()
+    }
+
+    /// Bytes of blocks, by the catalog.
+    pub(crate) fn block_bytes(&self) -> u64 {
+        self.blocks.iter().map(|block| block.meta.bytes).sum()
+    }
+
+    /// Bytes of the head.
+    pub(crate) fn head_bytes(&self) -> u64 {
+        self.head.iter().map(|part| cast::wide(part.bytes())).sum()
+    }
+}
