@@ -1,6 +1,8 @@
-// One recycled row of the waterfall: names, marks, the printed duration. The bar is on the canvas behind.
+// One recycled row of the waterfall: names, marks, the printed duration. The bar is on the canvas behind. While
+// scrolling only the rows that take another place render again; the others ride on their layer.
 
 import { Icon } from '../../parts/icon';
+import { memo } from '../../parts/memo';
 import { slotToken } from '../../parts/service';
 import { formatCount } from '../../lib/text';
 import { hasChildren, isSynthetic, STATUS_ERROR } from '../../trace/columns';
@@ -19,7 +21,7 @@ interface Properties {
   view: TraceView;
   ordinal: number;
   index: number;
-  /** Pixels below the top of the view. */
+  /** Pixels below the top of the layer of rows. */
   top: number;
   geometry: Geometry;
   viewport: Viewport;
@@ -29,7 +31,7 @@ interface Properties {
   matches: Uint32Array;
 }
 
-export function Row({ view, ordinal, index, top, geometry, viewport, isCollapsed, isCursor, isSelected, matches }: Properties) {
+export const Row = memo(function Row({ view, ordinal, index, top, geometry, viewport, isCollapsed, isCursor, isSelected, matches }: Properties) {
   const { trace } = view;
   const isMatch = matches.length > 0 && includes(matches, ordinal);
   const states = [styles.row, isCursor ? styles.cursor : '', isSelected ? styles.selected : '', isMatch ? styles.match : ''];
@@ -52,7 +54,7 @@ export function Row({ view, ordinal, index, top, geometry, viewport, isCollapsed
       <TimeCell view={view} ordinal={ordinal} geometry={geometry} viewport={viewport} />
     </div>
   );
-}
+});
 
 function NameCell({ view, ordinal, geometry, isCollapsed }: Pick<Properties, 'view' | 'ordinal' | 'geometry' | 'isCollapsed'>) {
   const { trace } = view;

@@ -23,6 +23,8 @@ import styles from './waterfall.module.css';
 
 const OVERSCAN = 3;
 const TICK_WIDTH = 110;
+/** Rows stand relative to a layer that moves in steps of this many rows, so that no offset is huge. */
+const LAYER_ROWS = 512;
 
 interface Properties {
   view: TraceView;
@@ -34,7 +36,7 @@ interface Properties {
 export function Waterfall({ view, marked, onKeyDown }: Properties) {
   const scroller = useRef<HTMLDivElement>(null);
   const size = useSize(scroller);
-  const geometry = geometryFor(size.width, nameWidth.value);
+  const geometry = useMemo(() => geometryFor(size.width, nameWidth.value), [size.width, nameWidth.value]);
   const rows = view.rows.value;
   const scroll: ScrollGeometry = { rowCount: rows.length, rowHeight: geometry.rowHeight, viewHeight: Math.max(0, size.height - HEAD_HEIGHT) };
   const [scrollTop, onScroll] = useScrollTop(scroller);
@@ -42,6 +44,7 @@ export function Waterfall({ view, marked, onKeyDown }: Properties) {
   useRevealWishes(view, scroller, scroll);
   useWheelZoom(scroller, view, geometry);
   const drawn = rowWindow(scroll, offset, OVERSCAN);
+  const slots = Math.ceil(scroll.viewHeight / geometry.rowHeight) + 2 * OVERSCAN + 2;
   const cursor = view.cursor.value;
   return (
     <div class={`${styles.frame} ${geometry.isNarrow ? styles.narrow : ''}`}>
@@ -63,7 +66,7 @@ export function Waterfall({ view, marked, onKeyDown }: Properties) {
             <Ruler view={view} geometry={geometry} />
             <div role="presentation" class={styles.body} style={{ height: `${scroll.viewHeight}px` }}>
               <Bars view={view} geometry={geometry} offset={offset} first={drawn.first} end={drawn.end} paneWidth={size.width} height={scroll.viewHeight} marked={marked} />
-              <Rows view={view} rows={rows} first={drawn.first} end={drawn.end} offset={offset} geometry={geometry} />
+              <Rows view={view} rows={rows} first={drawn.first} end={drawn.end} offset={offset} slots={slots} geometry={geometry} />
             </div>
           </div>
         </div>
@@ -73,20 +76,31 @@ export function Waterfall({ view, marked, onKeyDown }: Properties) {
   );
 }
 
-function Rows({ view, rows, first, end, offset, geometry }: { view: TraceView; rows: Uint32Array; first: number; end: number; offset: number; geometry: Geometry }) {
+interface RowsProperties {
+  view: TraceView;
+  rows: Uint32Array;
+  first: number;
+  end: number;
+  offset: number;
+  /** More than are ever drawn at once: a row keeps its element while it is in view. */
+  slots: number;
+  geometry: Geometry;
+}
+
+function Rows({ view, rows, first, end, offset, slots, geometry }: RowsProperties) {
   const cursorIndex = visibleIndexOf(rows, view.cursor.value);
-  const slots = end - first + 1;
+  const base = first - (first % LAYER_ROWS);
   const indices = Array.from({ length: end - first }, (_, step) => first + step);
   if (cursorIndex >= 0 && (cursorIndex < first || cursorIndex >= end)) indices.push(cursorIndex);
   return (
-    <>
+    <div role="presentation" class={styles.layer} style={{ transform: `translateY(${base * geometry.rowHeight - offset}px)` }}>
       {indices.map((index) => (
         <Row
           key={index >= first && index < end ? index % slots : 'cursor'}
           view={view}
           ordinal={rows[index]}
           index={index}
-          top={index * geometry.rowHeight - offset}
+          top={(index - base) * geometry.rowHeight}
           geometry={geometry}
           viewport={view.viewport.value}
           isCollapsed={view.isCollapsed(rows[index])}
@@ -95,7 +109,7 @@ function Rows({ view, rows, first, end, offset, geometry }: { view: TraceView; r
           matches={view.matches.value}
         />
       ))}
-    </>
+    </div>
   );
 }
 
