@@ -1,1 +1,30 @@
-//! fanal-server
+//! HTTP for people and programs that ask: the native API, Jaeger's query API, health, metrics, and the UI.
+//!
+//! The binary gives it a [`ServerState`] and a listener; browsers, scripts and Jaeger's clients ask it. It asks
+//! the query crate and reads the pipeline's counters. Every refusal has one form inside ([`refusal`]) and is
+//! written in the words of the API that was asked. Knows no store and receives no spans.
+
+pub mod jaeger;
+pub mod limits;
+pub mod native;
+pub mod operations;
+pub mod router;
+pub mod serve;
+pub mod state;
+
+mod answer;
+mod cache;
+mod parameters;
+mod refusal;
+mod ui;
+
+#[cfg(test)]
+mod testing;
+
+pub use limits::Limits;
+pub use native::openapi::openapi_json;
+pub use native::types::Listener;
+pub use operations::metrics::metrics_reference;
+pub use router::router;
+pub use serve::serve;
+pub use state::{Readiness, ServerState};

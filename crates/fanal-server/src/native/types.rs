@@ -240,6 +240,7 @@ pub struct Attribute {
 /// A value with its type; no type is flattened to a string.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(tag = "type", content = "value", rename_all = "snake_case")]
+#[schema(no_recursion)]
 pub enum TypedValue {
     /// Present without a value.
     Empty,
@@ -254,9 +255,9 @@ pub enum TypedValue {
     /// Base64.
     Bytes(String),
     /// Values in order.
-    Array(#[schema(no_recursion)] Vec<TypedValue>),
+    Array(Vec<TypedValue>),
     /// Keys and values in order.
-    Map(#[schema(no_recursion)] Vec<Attribute>),
+    Map(Vec<Attribute>),
 }
 
 /// Something that happened during a span.

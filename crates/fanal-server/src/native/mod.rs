@@ -1,0 +1,38 @@
+//! The native API under `/fanal/v1`: what the UI and scripts ask.
+//!
+//! A request is read (`search`, `ids`, `moments`), asked of the query crate, and written in the types of `types`.
+//! Unknown parameters and addresses are refused with words; nothing is cut without a warning in the answer.
+
+pub mod openapi;
+pub mod types;
+
+pub(crate) mod error;
+mod handlers;
+mod ids;
+mod moments;
+mod search;
+mod skeleton;
+pub(crate) mod span;
+mod status;
+mod values;
+
+use crate::state::App;
+use axum::Router;
+use axum::routing::get;
+use std::sync::Arc;
+
+/// Root of the API.
+pub(crate) const ROOT: &str = "/fanal/v1";
+
+/// The routes, below [`ROOT`].
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/services", get(handlers::services))
+        .route("/services/{service}/operations", get(handlers::operations))
+        .route("/search", get(handlers::search))
+        .route("/trace/{id}", get(handlers::trace))
+        .route("/trace/{id}/span/{span}", get(handlers::span))
+        .route("/trace/{id}/otlp", get(handlers::otlp))
+        .route("/status", get(handlers::status))
+        .route("/openapi.json", get(handlers::openapi))
+}

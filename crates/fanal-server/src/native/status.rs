@@ -1,0 +1,42 @@
+//! The status page: what the process listens on, what came in, and what is stored.
+
+use super::types::{IngestStatus, Rejection, StatusResponse, StorageStatus};
+use crate::state::App;
+use fanal_pipeline::IngestSnapshot;
+use fanal_storage::StoreStats;
+
+/// The answer.
+pub(crate) fn status(app: &App, stats: &StoreStats) -> StatusResponse {
+    StatusResponse {
+        version: app.given.version.clone(),
+        uptime_seconds: app.uptime_seconds(),
+        listeners: app.given.listeners.clone(),
+        ingest: ingest(app.given.pipeline.snapshot()),
+        storage: StorageStatus {
+            spans: stats.spans,
+            head_spans: stats.head_spans,
+            blocks: stats.blocks,
+            block_bytes: stats.block_bytes,
+            disk_bytes: stats.block_bytes.saturating_add(stats.log_bytes),
+            newest_trace_id: stats.newest_trace.map(|newest| newest.trace_id.to_string()),
+        },
+    }
+}
+
+fn ingest(snapshot: IngestSnapshot) -> IngestStatus {
+    IngestStatus {
+        requests: snapshot.requests(),
+        accepted_spans: snapshot.accepted_spans(),
+        rejected_spans: snapshot.rejected_spans(),
+        rejected_requests: snapshot.rejected_requests(),
+        recent_rejections: snapshot
+            .recent_rejections
+            .into_iter()
+            .map(|rejection| Rejection {
+                time_unix_nano: rejection.time_unix_nanos.to_string(),
+                receiver: rejection.receiver.to_owned(),
+                message: rejection.message,
+            })
+            .collect(),
+    }
+}

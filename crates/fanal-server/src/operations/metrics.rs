@@ -1,0 +1,246 @@
+//! The metrics page, and every metric's name, help and type in one table.
+//!
+//! <https://prometheus.io/docs/instrumenting/exposition_formats/>. The pipeline declares the metrics of ingest,
+//! `TABLE` all others; page and reference are made from both.
+
+use super::process;
+use crate::state::App;
+use fanal_base::cast;
+use fanal_pipeline::METRICS as INGEST;
+use fanal_storage::StoreStats;
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// A metric of this crate.
+struct Metric {
+    name: &'static str,
+    help: &'static str,
+    kind: &'static str,
+    labels: &'static str,
+    read: fn(&Source<'_>) -> Vec<Sample>,
+}
+
+/// What values are read from.
+struct Source<'a> {
+    app: &'a App,
+    stats: Option<&'a StoreStats>,
+}
+
+/// A value with its labels.
+struct Sample {
+    labels: Vec<(&'static str, Cow<'static, str>)>,
+    value: f64,
+}
+
+const TABLE: &[Metric] = &[
+    Metric {
+        name: "fanal_storage_spans",
+        help: "Spans stored, duplicates included.",
+        kind: "gauge",
+        labels: "",
+        read: |source| stored(source, |stats| stats.spans),
+    },
+    Metric {
+        name: "fanal_storage_head_spans",
+        help: "Spans in memory that are not yet merged into blocks.",
+        kind: "gauge",
+        labels: "",
+        read: |source| stored(source, |stats| stats.head_spans),
+    },
+    Metric {
+        name: "fanal_storage_head_bytes",
+        help: "Memory held by spans that are not yet merged into blocks.",
+        kind: "gauge",
+        labels: "",
+        read: |source| stored(source, |stats| stats.head_bytes),
+    },
+    Metric {
+        name: "fanal_storage_blocks",
+        help: "Blocks on disk.",
+        kind: "gauge",
+        labels: "",
+        read: |source| stored(source, |stats| stats.blocks),
+    },
+    Metric {
+        name: "fanal_storage_block_bytes",
+        help: "Bytes of blocks on disk.",
+        kind: "gauge",
+        labels: "",
+        read: |source| stored(source, |stats| stats.block_bytes),
+    },
+    Metric {
+        name: "fanal_storage_log_bytes",
+        help: "Bytes of the log on disk, preallocated space excluded.",
+        kind: "gauge",
+        labels: "",
+        read: |source| stored(source, |stats| stats.log_bytes),
+    },
+    Metric {
+        name: "fanal_http_requests_total",
+        help: "Requests answered on the port of the UI, by route and status.",
+        kind: "counter",
+        labels: "route, status",
+        read: |source| {
+            let counts = source.app.http_counters.snapshot();
+            let sample = |((route, status), count): ((String, u16), _)| {
+                let count: super::http_counters::HttpCount = count;
+                let status = Cow::from(status.to_string());
+                let labels = vec![("route", Cow::from(route)), ("status", status)];
+                Sample { labels, value: cast::figure(count.requests) }
+            };
+            counts.into_iter().map(sample).collect()
+        },
+    },
+    Metric {
+        name: "fanal_http_request_seconds_total",
+        help: "Time until answers began, by route and status.",
+        kind: "counter",
+        labels: "route, status",
+        read: |source| {
+            let counts = source.app.http_counters.snapshot();
+            let sample = |((route, status), count): ((String, u16), _)| {
+                let count: super::http_counters::HttpCount = count;
+                let status = Cow::from(status.to_string());
+                let labels = vec![("route", Cow::from(route)), ("status", status)];
+                Sample { labels, value: cast::figure(count.nanos) / 1e9 }
+            };
+            counts.into_iter().map(sample).collect()
+        },
+    },
+    Metric {
+        name: "fanal_process_resident_memory_bytes",
+        help: "Memory of the process in RAM; Linux only.",
+        kind: "gauge",
+        labels: "",
+        read: |_| single(process::resident_bytes().map(cast::figure)),
+    },
+    Metric {
+        name: "fanal_process_cpu_seconds_total",
+        help: "CPU time of the process since start, user and system; Linux only.",
+        kind: "counter",
+        labels: "",
+        read: |_| single(process::cpu_seconds()),
+    },
+    Metric {
+        name: "fanal_process_uptime_seconds",
+        help: "Time since the server started.",
+        kind: "gauge",
+        labels: "",
+        read: |source| single(Some(cast::figure(source.app.uptime_seconds()))),
+    },
+    Metric {
+        name: "fanal_process_build_info",
+        help: "Always 1; the label is the version of the binary.",
+        kind: "gauge",
+        labels: "version",
+        read: |source| {
+            let version = Cow::from(source.app.given.version.clone());
+            vec![Sample { labels: vec![("version", version)], value: 1.0 }]
+        },
+    },
+];
+
+fn single(value: Option<f64>) -> Vec<Sample> {
+    value.map(|value| Sample { labels: Vec::new(), value }).into_iter().collect()
+}
+
+fn stored(source: &Source<'_>, read: fn(&StoreStats) -> u64) -> Vec<Sample> {
+    single(source.stats.map(|stats| cast::figure(read(stats))))
+}
+
+/// The page. Without `stats` the store's metrics are absent.
+pub(crate) fn page(app: &App, stats: Option<&StoreStats>) -> String {
+    let mut page = String::new();
+    let snapshot = app.given.pipeline.snapshot();
+    for metric in INGEST {
+        let samples = metric.samples(&snapshot).into_iter().map(|sample| Sample {
+            labels: sample.labels.into_iter().map(|(key, word)| (key, Cow::from(word))).collect(),
+            value: cast::figure(sample.value),
+        });
+        write_metric(&mut page, metric.name, metric.help, metric.kind.as_str(), samples.collect());
+    }
+    let source = Source { app, stats };
+    for metric in TABLE {
+        write_metric(&mut page, metric.name, metric.help, metric.kind, (metric.read)(&source));
+    }
+    page
+}
+
+fn write_metric(page: &mut String, name: &str, help: &str, kind: &str, samples: Vec<Sample>) {
+    if samples.is_empty() {
+        return;
+    }
+    let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    for sample in samples {
+        page.push_str(name);
+        for (index, (key, value)) in sample.labels.iter().enumerate() {
+            let open = if index == 0 { '{' } else { ',' };
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = write!(page, "{open}{key}=\"{value}\"");
+        }
+        page.push_str(if sample.labels.is_empty() { "" } else { "}" });
+        let _ = writeln!(page, " {}", sample.value);
+    }
+}
+
+/// The reference page of all metrics, in Markdown.
+pub fn metrics_reference() -> String {
+    let mut page = String::from(
+        "# Metrics\n\n\
+         `GET /metrics` on the port of the UI answers these in Prometheus' text format. Counters count since start.\n\n\
+         | metric | type | labels | meaning |\n|---|---|---|---|\n",
+    );
+    let ingest = INGEST
+        .iter()
+        .map(|metric| (metric.name, metric.kind.as_str(), ingest_labels(metric.name), metric.help));
+    let own = TABLE.iter().map(|metric| (metric.name, metric.kind, metric.labels, metric.help));
+    for (name, kind, labels, help) in ingest.chain(own) {
+        let _ = writeln!(page, "| `{name}` | {kind} | {labels} | {help} |");
+    }
+    page
+}
+
+/// The pipeline's table tells labels only with values, so that the reference names them here.
+fn ingest_labels(name: &str) -> &'static str {
+    match name {
+        "fanal_ingest_rejected_spans_total" => "receiver, reason",
+        "fanal_ingest_rejected_requests_total" => "receiver, kind",
+        _ if name.contains("_in_flight_") => "",
+        _ => "receiver",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rule() {
+        for metric in TABLE {
+            let name = metric.name;
+            let has_area = ["fanal_storage_", "fanal_http_", "fanal_process_"]
+                .iter()
+                .any(|area| name.starts_with(area));
+            assert!(has_area, "{name}");
+            assert_eq!(name.ends_with("_total"), metric.kind == "counter", "{name}");
+            assert!(metrics_reference().contains(&format!("| `{name}` |")), "{name}");
+        }
+        for metric in INGEST {
+            assert!(metrics_reference().contains(&format!("| `{}` |", metric.name)));
+        }
+    }
+
+    #[test]
+    fn samples_are_written_and_labels_escaped() {
+        let mut page = String::new();
+        let labels = vec![("route", Cow::from("a\"b\\c\n")), ("status", Cow::from("200"))];
+        let samples =
+            vec![Sample { labels, value: 3.0 }, Sample { labels: Vec::new(), value: 0.5 }];
+        write_metric(&mut page, "m", "Help.", "counter", samples);
+        write_metric(&mut page, "none", "Help.", "counter", Vec::new());
+        assert_eq!(
+            page,
+            "# HELP m Help.\n# TYPE m counter\nm{route=\"a\\\"b\\\\c\\n\",status=\"200\"} 3\nm 0.5\n"
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! For those who run the server: is it up, is it ready, how is it doing.
+//!
+//! Asked by supervisors and by Prometheus.
+
+pub mod metrics;
+
+pub(crate) mod http_counters;
+mod process;
+
+use crate::state::App;
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use std::sync::Arc;
+
+/// Prometheus' text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The routes.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/healthz", get(health))
+        .route("/readyz", get(readiness))
+        .route("/metrics", get(metrics))
+}
+
+/// The process answers, so it is up.
+async fn health() -> &'static str {
+    "ok\n"
+}
+
+async fn readiness(State(app): State<Arc<App>>) -> Response {
+    if app.given.readiness.is_ready() {
+        (StatusCode::OK, "ready\n").into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready: starting or stopping\n").into_response()
+    }
+}
+
+/// The store's metrics are left out while it does not answer; the others still count.
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let stats = match app.ask(app.given.query.stats(&app.tenant)).await {
+        Ok(stats) => Some(stats),
+        Err(refusal) => {
+            tracing::warn!("metrics without the store's: {}", refusal.message);
+            None
+        }
+    };
+    let page = metrics::page(&app, stats.as_ref());
+    (StatusCode::OK, [(CONTENT_TYPE, METRICS_TYPE)], page).into_response()
+}

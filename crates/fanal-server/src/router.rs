@@ -1,0 +1,63 @@
+//! Which address is answered by whom, and what every answer carries.
+
+use crate::limits::ADDRESS_BYTES_MAX;
+use crate::native::error::NativeRefusal;
+use crate::operations::http_counters;
+use crate::refusal::Refusal;
+use crate::state::{App, ServerState};
+use crate::{answer, jaeger, native, operations, ui};
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, StatusCode};
+use std::sync::Arc;
+
+/// What a page of ours may load: our own files, and nothing of anyone else.
+const CONTENT_POLICY: &str = "default-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+                              connect-src 'self'; frame-ancestors 'self'; base-uri 'self'";
+
+/// Everything that the UI's port answers. Receivers may be merged into it.
+pub fn router(state: ServerState) -> Router {
+    let app = Arc::new(App::new(state));
+    Router::new()
+        .nest(native::ROOT, native::routes())
+        .nest(jaeger::ROOT, jaeger::routes())
+        .merge(operations::routes())
+        .fallback(fallback)
+        .layer(from_fn(answer::compress))
+        .layer(from_fn_with_state(Arc::clone(&app), http_counters::count))
+        .layer(from_fn(guard))
+        .with_state(app)
+}
+
+/// An address below the root of an API that the API does not have is told so; any other is the UI's.
+async fn fallback(request: Request) -> Response {
+    let path = request.uri().path();
+    let is_below = |root: &str| {
+        path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if is_below(jaeger::ROOT) {
+        return (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
+    }
+    if is_below("/fanal") {
+        let message = format!("no such address; {}/openapi.json lists them", native::ROOT);
+        return NativeRefusal(Refusal::not_found(message)).into_response();
+    }
+    ui::answer(request.method(), request.uri(), request.headers())
+}
+
+/// Refuses what is too long before anything reads it, and sets the headers of every answer.
+async fn guard(request: Request, next: Next) -> Response {
+    let address_bytes = request.uri().path().len() + request.uri().query().map_or(0, str::len);
+    let mut response = if address_bytes > ADDRESS_BYTES_MAX {
+        StatusCode::URI_TOO_LONG.into_response()
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,1 @@
+//! Tests of whole answers: a router over a store in memory, asked as a client would.
