@@ -41,13 +41,14 @@ export interface DurationLabel {
   percent: number;
 }
 
-/** `labelFraction` is the width of a label as a fraction of the timeline. Null when the bar is out of view. */
+/** `labelFraction` is the width of a label as a fraction of the timeline. A bar out of view is pointed at from the edge. Null without a bar. */
 export function durationLabel(trace: Trace, ordinal: number, view: Viewport, labelFraction: number): DurationLabel | null {
   if (isSynthetic(trace, ordinal)) return null;
   const left = position(view, trace.start[ordinal]);
   const right = position(view, trace.start[ordinal] + trace.duration[ordinal]);
-  if (right < 0 || left > 1) return null;
   const text = formatDuration(trace.duration[ordinal]);
+  if (right < 0) return { text: `‹ ${text}`, side: 'right-of-bar', percent: 0 };
+  if (left > 1) return { text: `${text} ›`, side: 'left-of-bar', percent: 0 };
   if (right + labelFraction <= 1) return { text, side: 'right-of-bar', percent: Math.max(0, right) * 100 };
   if (left - labelFraction >= 0) return { text, side: 'left-of-bar', percent: (1 - left) * 100 };
   return { text, side: 'over-bar', percent: (1 - Math.min(1, right)) * 100 };

@@ -174,7 +174,8 @@ describe('labels', () => {
     expect(durationLabel(shop, 1, view, 0.1)).toMatchObject({ side: 'right-of-bar', percent: 21 });
     expect(durationLabel(shop, 6, view, 0.1)?.side).toBe('left-of-bar');
     expect(durationLabel(shop, 0, view, 0.1)?.side).toBe('over-bar');
-    expect(durationLabel(shop, 6, { from: 0, to: 100 }, 0.1)).toBeNull();
+    expect(durationLabel(shop, 6, { from: 0, to: 100 }, 0.1)).toEqual({ text: '50 ns ›', side: 'left-of-bar', percent: 0 });
+    expect(durationLabel(shop, 1, { from: 500, to: 600 }, 0.1)).toEqual({ text: '‹ 200 ns', side: 'right-of-bar', percent: 0 });
   });
 });
 
