@@ -158,3 +158,61 @@ pub(crate) async fn within<T>(
         Err(Refusal::passing(RequestRejection::Incomplete, message, pipeline.retry_after()))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use fanal_pipeline::PipelineConfig;
+
+    async fn check(chunks: &[&[u8]], expect: Result<&[u8], RequestRejection>) {
+        let pipeline = testing::pipeline(PipelineConfig::default());
+        let body = testing::body(chunks, true);
+        let mut reader = BodyReader::new(&pipeline, body).expect("admitted");
+        let read = reader.read_to_end(0, 6).await.map_err(|refusal| refusal.kind);
+        let bytes = read.map(|()| reader.finish().0);
+        assert_eq!(bytes.as_deref(), expect.as_deref(), "{chunks:?}");
+        drop(bytes);
+        assert_eq!(pipeline.snapshot().in_flight_bytes, 0, "{chunks:?}");
+    }
+
+    #[tokio::test]
+    async fn chunks_are_joined_up_to_the_cap() {
+        check(&[], Ok(b"")).await;
+        check(&[b"one"], Ok(b"one")).await;
+        check(&[b"", b"one", b"", b"two"], Ok(b"onetwo")).await;
+        check(&[b"one", b"two", b"!"], Err(RequestRejection::TooLarge)).await;
+    }
+
+    #[tokio::test]
+    async fn bytes_are_drawn_as_they_arrive() {
+        let config = PipelineConfig {
+            in_flight_bytes_max: REQUEST_OVERHEAD_BYTES + 5,
+            ..PipelineConfig::default()
+        };
+        let pipeline = testing::pipeline(config);
+        let body = testing::body(&[b"one", b"two"], true);
+        let mut reader = BodyReader::new(&pipeline, body).expect("admitted");
+        reader.read_at_least(1).await.expect("fits");
+        let drawn = fanal_base::cast::wide(REQUEST_OVERHEAD_BYTES + 3);
+        assert_eq!(pipeline.snapshot().in_flight_bytes, drawn);
+        let refusal = reader.read_to_end(0, 100).await.expect_err("does not fit");
+        assert_eq!(refusal.kind, RequestRejection::TooLarge);
+        reader.discard().await;
+        assert_eq!(pipeline.snapshot().in_flight_bytes, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_given_up() {
+        let pipeline = testing::pipeline(PipelineConfig::default());
+        let body = testing::body(&[b"one"], false);
+        let mut reader = BodyReader::new(&pipeline, body).expect("admitted");
+        let limit = Duration::from_secs(60);
+        let refusal = within(limit, &pipeline, reader.read_to_end(0, 100)).await;
+        let refusal = refusal.expect_err("given up");
+        assert_eq!(refusal.kind, RequestRejection::Incomplete);
+        assert!(refusal.retry_after.is_some() && refusal.message.contains("60 s"), "{refusal:?}");
+        // Nor does throwing it away wait for ever.
+        reader.discard().await;
+    }
+}

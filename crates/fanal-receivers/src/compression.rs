@@ -150,3 +150,99 @@ impl Sink<'_> {
         Refusal::lasting(RequestRejection::TooLarge, message)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use fanal_pipeline::PipelineConfig;
+    use std::io::Write;
+
+    /// Decompresses under a cap of 1000 bytes and a budget of 64 KiB.
+    fn decompressed(compression: Compression, body: &[u8]) -> Result<Vec<u8>, RequestRejection> {
+        let config = PipelineConfig { in_flight_bytes_max: 64 << 10, ..PipelineConfig::default() };
+        let pipeline = testing::pipeline(config);
+        let mut permit = pipeline.admit(0).expect("fits");
+        decompress(&pipeline, &mut permit, compression, Bytes::copy_from_slice(body), 1000)
+            .map(|bytes| bytes.to_vec())
+            .map_err(|refusal| refusal.kind)
+    }
+
+    fn check(
+        compression: Compression,
+        body: &[u8],
+        expect: Result<&[u8], RequestRejection>,
+        case: &str,
+    ) {
+        let read = decompressed(compression, body);
+        assert_eq!(read.as_deref().map_err(|kind| *kind), expect, "{case}");
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).expect("in memory");
+        encoder.finish().expect("in memory")
+    }
+
+    fn zstd_with_window(window_log: u32) -> Vec<u8> {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("level");
+        encoder.window_log(window_log).expect("window");
+        encoder.write_all(b"hello").expect("in memory");
+        // Without a flush the frame would know its size and need no window.
+        encoder.flush().expect("in memory");
+        encoder.finish().expect("in memory")
+    }
+
+    #[test]
+    fn members_are_joined_and_caps_are_exact() {
+        let two = [gzip(b"one "), gzip(b"two")].concat();
+        check(Compression::Gzip, &two, Ok(b"one two"), "two members");
+        check(Compression::Gzip, &gzip(&[7; 1000]), Ok(&[7; 1000]), "at the cap");
+        let above = Err(RequestRejection::TooLarge);
+        check(Compression::Gzip, &gzip(&[7; 1001]), above, "above the cap");
+        let invalid = Err(RequestRejection::Invalid);
+        let garbage = [gzip(b"one "), b"garbage".to_vec()].concat();
+        check(Compression::Gzip, &garbage, invalid, "garbage behind");
+        let zstd = zstd::encode_all(&b"one"[..], 1).expect("in memory");
+        check(Compression::Zstd, &zstd[..zstd.len() - 1], invalid, "cut zstd");
+    }
+
+    #[test]
+    fn zstd_frames_may_not_ask_for_more_than_their_window() {
+        check(Compression::Zstd, &zstd_with_window(23), Ok(b"hello"), "8 MiB");
+        let invalid = Err(RequestRejection::Invalid);
+        check(Compression::Zstd, &zstd_with_window(24), invalid, "16 MiB");
+    }
+
+    #[test]
+    fn raw_deflate_that_looks_like_zlib_is_read() {
+        // A stored block whose first two bytes pass for a zlib header.
+        let text = [b'x'; 0x9c];
+        let mut body = vec![0x01, 0x9c, 0x00, 0x63, 0xff];
+        body.extend_from_slice(&text);
+        check(Compression::Deflate, &body, Ok(&text), "stored");
+        let mut padded = vec![0x78, 0x01];
+        padded.extend_from_slice(b"\xff\xff\xff");
+        check(Compression::Deflate, &padded, Err(RequestRejection::Invalid), "neither");
+    }
+
+    #[test]
+    fn output_beyond_the_budget_is_refused_before_it_is_made() {
+        let config = PipelineConfig { in_flight_bytes_max: 64 << 10, ..PipelineConfig::default() };
+        let pipeline = testing::pipeline(config);
+        let _others = pipeline.admit(40 << 10).expect("fits");
+        let mut permit = pipeline.admit(0).expect("fits");
+        let body = Bytes::from(gzip(&vec![0; 1 << 20]));
+        let refusal = decompress(&pipeline, &mut permit, Compression::Gzip, body, 1 << 20);
+        assert_eq!(refusal.expect_err("full").kind, RequestRejection::Overloaded);
+    }
+
+    #[test]
+    fn names_are_read_without_case() {
+        let parse = |value| Compression::parse(value);
+        assert_eq!(parse(" GZip "), Some(Compression::Gzip));
+        assert_eq!(parse("x-gzip"), Some(Compression::Gzip));
+        assert_eq!(parse(""), Some(Compression::Identity));
+        assert_eq!(parse("br"), None);
+    }
+}

@@ -9,6 +9,8 @@ mod listen;
 pub mod otlp;
 mod refusal;
 mod registry;
+#[cfg(test)]
+mod testing;
 mod unary;
 
 pub use listen::{

@@ -160,16 +160,52 @@ fn escape(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
+    use fanal_pipeline::PipelineConfig;
 
-    fn check(message: &str, expect: &str) {
-        assert_eq!(escape(message), expect);
+    /// Reads a message of at most 5 bytes.
+    async fn check(
+        announced: Compression,
+        chunks: &[&[u8]],
+        expect: Result<(&[u8], Compression), GrpcCode>,
+    ) {
+        let pipeline = testing::pipeline(PipelineConfig::default());
+        let reader = BodyReader::new(&pipeline, testing::body(chunks, true)).expect("admitted");
+        let read = read_message(reader, announced, 5).await;
+        let read = read.map(|message| (message.bytes.to_vec(), message.compression));
+        let expect = expect.map(|(bytes, compression)| (bytes.to_vec(), compression));
+        assert_eq!(read.map_err(|refusal| refusal.grpc_code), expect, "{chunks:?}");
+    }
+
+    #[tokio::test]
+    async fn one_whole_message_is_read() {
+        use Compression::{Gzip, Identity};
+        let plain = Ok((&b"hello"[..], Identity));
+        check(Identity, &[b"\0\0\0\0\x05hello"], plain).await;
+        check(Identity, &[b"\0\0", b"\0\0\x05", b"he", b"llo"], plain).await;
+        check(Gzip, &[b"\0\0\0\0\x05hello"], plain).await;
+        check(Gzip, &[b"\x01\0\0\0\x05hello"], Ok((b"hello", Gzip))).await;
+        check(Identity, &[b"\0\0\0\0\0"], Ok((b"", Identity))).await;
+    }
+
+    #[tokio::test]
+    async fn broken_frames_are_refused() {
+        use Compression::{Gzip, Identity};
+        check(Identity, &[b"\x01\0\0\0\x05hello"], Err(GrpcCode::Internal)).await;
+        check(Gzip, &[b"\x02\0\0\0\x05hello"], Err(GrpcCode::Internal)).await;
+        check(Identity, &[b"\0\0\0\0\x05hell"], Err(GrpcCode::Internal)).await;
+        check(Identity, &[b"\0\0\0\0\x05hello", b"\0"], Err(GrpcCode::Unimplemented)).await;
+        check(Identity, &[], Err(GrpcCode::Unimplemented)).await;
+        check(Identity, &[b"\0\0\0\0"], Err(GrpcCode::Unimplemented)).await;
+        check(Identity, &[b"\0\0\0\0\x06"], Err(GrpcCode::ResourceExhausted)).await;
+        check(Identity, &[b"\0\xff\xff\xff\xff"], Err(GrpcCode::ResourceExhausted)).await;
     }
 
     #[test]
     fn status_texts_are_escaped_and_cut() {
-        check("plain text: 1 of 2", "plain text: 1 of 2");
-        check("100 %\n", "100 %25%0A");
-        check("é~\u{7f}", "%C3%A9~%7F");
+        assert_eq!(escape("plain text: 1 of 2"), "plain text: 1 of 2");
+        assert_eq!(escape("100 %\n"), "100 %25%0A");
+        assert_eq!(escape("é~\u{7f}"), "%C3%A9~%7F");
         assert_eq!(escape(&"x".repeat(5000)).len(), STATUS_MESSAGE_BYTES_MAX);
     }
 }

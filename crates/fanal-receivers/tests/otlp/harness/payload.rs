@@ -54,6 +54,15 @@ pub(crate) fn json(spans: &[Span<'_>]) -> Vec<u8> {
         .into_bytes()
 }
 
+/// The count of rejected spans, below 128, in an `ExportTraceServiceResponse` with a partial success.
+pub(crate) fn rejected_spans(response: &[u8]) -> u8 {
+    assert_eq!(response[0], 0x0a, "partial success");
+    let length_bytes = response[1..].iter().take_while(|byte| **byte >= 0x80).count() + 1;
+    let partial = &response[1 + length_bytes..];
+    assert_eq!(partial[0], 0x08, "rejected spans");
+    partial[1]
+}
+
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).expect("in memory");

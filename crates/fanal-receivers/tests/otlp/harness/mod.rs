@@ -67,7 +67,7 @@ impl Door {
 
     /// Says stop, without waiting.
     pub(crate) fn begin_stop(&self) {
-        self.stop.send(true).expect("serves");
+        self.stop.send_replace(true);
     }
 
     /// Says stop and waits until everything is answered.
