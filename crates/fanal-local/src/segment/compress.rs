@@ -73,14 +73,20 @@ impl Packer {
                 self.buffer.resize(lz4_flex::block::get_maximum_output_size(raw.len()), 0);
                 let length =
                     lz4_flex::block::compress_into_with_table(raw, &mut self.buffer, &mut self.lz4);
-                length.map_or((STORED, 0), |length| (LZ4, length))
+                match length {
+                    Ok(length) if length + length / 4 <= raw.len() => (LZ4, length),
+                    // Ids and the like: lz4 finds nothing, the entropy coder of zstd does.
+                    _ => self.compress_small(raw),
+                }
             }
-            Profile::Small => {
-                self.buffer.resize(zstd::zstd_safe::compress_bound(raw.len()), 0);
-                let length = self.zstd.compress_to_buffer(raw, self.buffer.as_mut_slice());
-                length.map_or((STORED, 0), |length| (ZSTD, length))
-            }
+            Profile::Small => self.compress_small(raw),
         }
+    }
+
+    fn compress_small(&mut self, raw: &[u8]) -> (u8, usize) {
+        self.buffer.resize(zstd::zstd_safe::compress_bound(raw.len()), 0);
+        let length = self.zstd.compress_to_buffer(raw, self.buffer.as_mut_slice());
+        length.map_or((STORED, 0), |length| (ZSTD, length))
     }
 }
 

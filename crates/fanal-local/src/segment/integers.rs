@@ -16,6 +16,7 @@ const PACKED: u8 = 2;
 const FRAMES: u8 = 3;
 const PCO: u8 = 4;
 const PLANES: u8 = 5;
+const CHOICES: u8 = 6;
 
 /// Values of a frame.
 const FRAME_VALUES: usize = 128;
@@ -25,6 +26,12 @@ const PCO_VALUES_MIN: usize = 48;
 
 /// pco level of the small profile.
 const PCO_LEVEL: usize = 4;
+
+/// Most different values of the form that lists them.
+const CHOICES_MAX: usize = 256;
+
+/// Up to this width nothing can be won by listing values.
+const CHOICES_WIDTH_MIN: u32 = 4;
 
 /// What the values are, which decides the forms that the small profile tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +109,11 @@ pub(super) fn write<T: Word>(
     let width = 64 - span.leading_zeros();
     let begin = out.len();
     write_plain(values, min, width, nature, out);
+    // Planes do as well for codes of one byte.
+    let is_for_planes = packer.profile() == Profile::Small && nature == Nature::Codes && width <= 8;
+    if nature != Nature::Random && width > CHOICES_WIDTH_MIN && !is_for_planes {
+        write_choices(values, begin, packer, out)?;
+    }
     if packer.profile() == Profile::Fast {
         return Ok(());
     }
@@ -177,6 +189,58 @@ fn write_frame<T: Word>(frame: &[T], out: &mut Vec<u8>) {
     }
 }
 
+/// Few different values far apart: a list of them and an index for each, where that is smaller than what was written
+/// from `begin` on.
+fn write_choices<T: Word>(
+    values: &[T],
+    begin: usize,
+    packer: &mut Packer,
+    out: &mut Vec<u8>,
+) -> Result<(), SegmentError> {
+    let Some((distinct, places)) = choices(values) else { return Ok(()) };
+    let plain_bytes = out.len() - begin;
+    let width = usize::BITS - (distinct.len() - 1).leading_zeros();
+    if bits::packed_bytes(values.len(), width) + distinct.len() * 2 > plain_bytes {
+        return Ok(());
+    }
+    let mut trial = vec![CHOICES, cast::narrow(distinct.len() - 1).to_le_bytes()[0]];
+    write(&distinct, Nature::Random, packer, &mut trial)?;
+    write(&places, Nature::Codes, packer, &mut trial)?;
+    if trial.len() < plain_bytes {
+        out.truncate(begin);
+        out.extend_from_slice(&trial);
+    }
+    Ok(())
+}
+
+/// The different values, and which of them each value is; `None` where they are too many.
+fn choices<T: Word>(values: &[T]) -> Option<(Vec<u64>, Vec<u8>)> {
+    const SLOTS: usize = 1024;
+    let mut slots = [0_u16; SLOTS];
+    let mut distinct: Vec<u64> = Vec::new();
+    let mut places = Vec::with_capacity(values.len());
+    for value in values {
+        let value = value.wide();
+        let mut slot = cast::size(value.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54);
+        let place = loop {
+            match slots[slot] {
+                0 if distinct.len() == CHOICES_MAX => return None,
+                0 => {
+                    distinct.push(value);
+                    slots[slot] = u16::try_from(distinct.len()).ok()?;
+                    break distinct.len() - 1;
+                }
+                known if distinct[usize::from(known) - 1] == value => {
+                    break usize::from(known) - 1;
+                }
+                _ => slot = (slot + 1) % SLOTS,
+            }
+        };
+        places.push(u8::try_from(place).ok()?);
+    }
+    Some((distinct, places))
+}
+
 fn write_planes<T: Word>(
     values: &[T],
     min: u64,
@@ -217,6 +281,7 @@ pub(super) fn read<T: Word>(reader: &mut Reader<'_>, count: usize) -> Result<Vec
         }
         PCO => read_pco(reader, count),
         PLANES => read_planes(reader, count),
+        CHOICES => read_choices(reader, count),
         _ => Err(Flaw("unknown form of integers")),
     }
 }
@@ -269,6 +334,22 @@ fn read_pco<T: Word>(reader: &mut Reader<'_>, count: usize) -> Result<Vec<T>, Fl
         return Err(Flaw("integer out of range"));
     }
     Ok(wide.into_iter().map(T::low).collect())
+}
+
+fn read_choices<T: Word>(reader: &mut Reader<'_>, count: usize) -> Result<Vec<T>, Flaw> {
+    let distinct_count = usize::from(reader.take(1)?[0]) + 1;
+    let distinct: Vec<T> = read_simple(reader, distinct_count)?;
+    let places: Vec<u8> = read_simple(reader, count)?;
+    let value = |place: u8| distinct.get(usize::from(place)).copied();
+    places.into_iter().map(value).collect::<Option<_>>().ok_or(Flaw("unknown choice"))
+}
+
+/// A form within a form: choices do not nest, so that reading cannot recurse without end.
+fn read_simple<T: Word>(reader: &mut Reader<'_>, count: usize) -> Result<Vec<T>, Flaw> {
+    if reader.rest().first() == Some(&CHOICES) {
+        return Err(Flaw("choices within choices"));
+    }
+    read(reader, count)
 }
 
 fn read_planes<T: Word>(reader: &mut Reader<'_>, count: usize) -> Result<Vec<T>, Flaw> {
@@ -346,9 +427,18 @@ mod tests {
     }
 
     #[test]
+    fn few_values_far_apart_are_listed() {
+        let flags: Vec<u64> =
+            (0..1000_u64).map(|i| [1, 1 << 60, 7_000_000][cast::size(i * i % 11 % 3)]).collect();
+        check("flags", &flags, [CHOICES, CHOICES]);
+        let too_many: Vec<u64> = (0..1000_u64).map(|i| (i * 7919 % 300) << 20).collect();
+        assert_eq!(choices(&too_many), None);
+    }
+
+    #[test]
     fn repeating_codes_are_compressed() {
         let codes: Vec<u32> =
-            (0..4096_u32).map(|i| [3, 900, 3, 17, 250][cast::index(i % 5)]).collect();
+            (0..4096_u32).map(|i| [3, 4, 3, 17, 250][cast::index(i % 5)]).collect();
         let mut packer = Packer::new(Profile::Small).expect("packer");
         let mut bytes = Vec::new();
         write(&codes, Nature::Codes, &mut packer, &mut bytes).expect("writes");
