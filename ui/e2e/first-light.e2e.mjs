@@ -236,6 +236,18 @@ async function readingATrace() {
     await page.keyboard.press('Escape');
   });
   await check('zoom by keys and by dragging the overview', zooming);
+  await check('spans that arrive later appear by themselves', async () => {
+    const late = shopTrace(13, BigInt(Date.now() - 2_000) * 1_000_000n);
+    const requests = toOtlpRequests(late, 20);
+    expectEqual(await postOtlp(otlp, requests[0]), 200, 'status of a post');
+    await eventually('the first spans can be read', async () => (await fetch(`${api}/trace/${late.traceId}`)).ok);
+    await page.goto(`${ui}/trace/${late.traceId}`);
+    await grid.waitFor();
+    const early = await rowCount();
+    for (const request of requests.slice(1)) expectEqual(await postOtlp(otlp, request), 200, 'status of a post');
+    await eventually('every span is shown', async () => (await rowCount()) === late.spans.length);
+    return `${early} → ${late.spans.length} rows`;
+  });
   await check('the link to another trace is offered', async () => {
     await page.goto(`${ui}/trace/${shop.traceId}?span=${shop.spans.find((span) => span.links.length > 0).spanId}`);
     await panel.getByRole('link', { name: /Trace a1a1a1a1/ }).waitFor();

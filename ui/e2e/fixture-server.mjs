@@ -107,7 +107,7 @@ function status() {
       { name: 'ui', address: `127.0.0.1:${server.address().port}` },
     ],
     ingest,
-    storage: { spans, head_spans: spans, blocks: 0, disk_bytes: spans * 90, ...(newest === undefined ? {} : { newest_trace_id: newest }) },
+    storage: { spans, head_spans: spans, blocks: 0, block_bytes: 0, disk_bytes: spans * 90, ...(newest === undefined ? {} : { newest_trace_id: newest }) },
   };
 }
 

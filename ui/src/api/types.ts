@@ -239,6 +239,8 @@ export interface StatusResponse {
 
 /** What the store holds. */
 export interface StorageStatus {
+  /** Bytes of blocks on disk, every index included. */
+  block_bytes: number;
   /** Blocks on disk. */
   blocks: number;
   /** Bytes on disk, log included. */

@@ -8,6 +8,7 @@ import { ancestorsOf, collapseAll, collapseOneLevel, expandOneLevel, reveal, vis
 import { outline } from './sample';
 import { contentOffset, NATIVE_HEIGHT_MAX, offsetShowing, rowWindow, scrollTopFor } from './scroll';
 import { rulerTicks, tickStep } from './ticks';
+import { isYoung } from './youth';
 import { between, clampViewport, fit, pan, position, wholeTrace, zoomAt } from './viewport';
 
 const shop = outline(`
@@ -177,6 +178,13 @@ describe('labels', () => {
     expect(durationLabel(shop, 6, { from: 0, to: 100 }, 0.1)).toEqual({ text: '50 ns ›', side: 'left-of-bar', percent: 0 });
     expect(durationLabel(shop, 1, { from: 500, to: 600 }, 0.1)).toEqual({ text: '‹ 200 ns', side: 'right-of-bar', percent: 0 });
   });
+});
+
+it('is young for a minute after its end, by either clock', () => {
+  const trace = { startUnixNano: 1_000_000_000_000n, durationNanos: 5_000_000_000n };
+  expect(isYoung(trace, 1_005_000 + 59_000)).toBe(true);
+  expect(isYoung(trace, 1_005_000 + 61_000)).toBe(false);
+  expect(isYoung(trace, 1_005_000 - 30_000)).toBe(true);
 });
 
 it('paints the minimap', () => {

@@ -88,6 +88,17 @@ describe('TraceView', () => {
     expect(view.selected.value).toBe(-1);
   });
 
+  it('knows whether it has been touched', () => {
+    const view = open();
+    expect(view.isUntouched()).toBe(true);
+    view.setCollapsed(1, true);
+    expect(view.isUntouched()).toBe(false);
+    view.expandAll();
+    expect(view.isUntouched()).toBe(true);
+    view.step(1);
+    expect(view.isUntouched()).toBe(false);
+  });
+
   it('zooms to the cursor and back', () => {
     const view = open();
     view.goTo(4);

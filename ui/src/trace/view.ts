@@ -157,6 +157,11 @@ export class TraceView {
     return !isWhole(this.viewport.value, this.trace.extent);
   }
 
+  /** True while nothing has been collapsed, zoomed, searched or walked to. */
+  isUntouched(): boolean {
+    return this.cursor.peek() < 0 && this.findText.peek() === '' && !this.isZoomed() && this.rows.peek().length === this.trace.count;
+  }
+
   #open(ordinal: number): void {
     if (ordinal < 0) return;
     this.select(ordinal);

@@ -4,6 +4,8 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { TraceView } from '../../trace/view';
 import { useShortcuts } from '../../app/shortcuts';
+import { plural } from '../../lib/text';
+import button from '../../parts/button.module.css';
 import { Minimap } from './minimap';
 import { gridKeys, traceShortcuts } from './keys';
 import { SpanPanel } from './span-panel';
@@ -15,7 +17,14 @@ import styles from './trace.module.css';
 
 const NO_EVENTS: readonly number[] = [];
 
-export function OpenTrace({ view }: { view: TraceView }) {
+interface Properties {
+  view: TraceView;
+  /** Spans that have arrived since. */
+  more: number;
+  onShowMore: (() => void) | undefined;
+}
+
+export function OpenTrace({ view, more, onShowMore }: Properties) {
   const findBox = useRef<HTMLInputElement>(null);
   const span = useSelectedSpan(view);
   useShortcuts(() => ({ title: 'Trace', shortcuts: traceShortcuts(view, () => findBox.current?.select()) }), [view]);
@@ -37,6 +46,11 @@ export function OpenTrace({ view }: { view: TraceView }) {
   return (
     <div class={styles.page}>
       <TraceHeader view={view} spanId={detail?.span_id} />
+      {onShowMore !== undefined && (
+        <div class={styles.more} role="status">
+          {plural(more, 'more span')} arrived. <button type="button" class={`${button.button} ${button.small}`} onClick={onShowMore}>Show</button>
+        </div>
+      )}
       <TraceTools view={view} findBox={findBox} />
       <Minimap view={view} />
       <div class={styles.split}>
