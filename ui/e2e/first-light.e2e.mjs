@@ -248,6 +248,12 @@ async function readingATrace() {
     await eventually('every span is shown', async () => (await rowCount()) === late.spans.length);
     return `${early} → ${late.spans.length} rows`;
   });
+  await check('an attribute leads to the traces that share it', async () => {
+    await page.goto(`${ui}/trace/${shop.traceId}?span=${shop.spans[0].spanId}`);
+    await panel.getByRole('link', { name: 'Search traces with this http.route' }).click();
+    await page.getByRole('link', { name: 'Drop http.route=/checkout' }).waitFor();
+    await page.getByRole('heading', { name: '2 traces', exact: true }).waitFor();
+  });
   await check('the link to another trace is offered', async () => {
     await page.goto(`${ui}/trace/${shop.traceId}?span=${shop.spans.find((span) => span.links.length > 0).spanId}`);
     await panel.getByRole('link', { name: /Trace a1a1a1a1/ }).waitFor();

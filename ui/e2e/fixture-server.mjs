@@ -54,7 +54,7 @@ function matches(summary, trace, params) {
       (params.get('status') !== 'error' || span.status === 2) &&
       (min === null || span.end - span.start >= min) &&
       (max === null || span.end - span.start <= max) &&
-      params.getAll('tag').every((tag) => span.attributes.some((attribute) => tag === attribute.key || tag.startsWith(`${attribute.key}=`))),
+      params.getAll('tag').every((tag) => span.attributes.some((attribute) => tag === attribute.key || tag === `${attribute.key}=${Object.values(attribute.value)[0]}`)),
   );
 }
 

@@ -110,12 +110,13 @@ describe('tags', () => {
     expect(splitTags(joinTags(tags))).toEqual(tags);
   });
 
-  it.each(['error', 'a=b', 'a!=b', 'a>5', 'a="x y"'])('accepts %s', (clause) => expect(isTag(clause)).toBe(true));
-  it.each(['', '=b', 'a=', '"a"', 'a="open'])('refuses %j', (clause) => expect(isTag(clause)).toBe(false));
+  it.each(['error', '"a key"', '"a key"="two words"', 'a=b', 'a!=b', 'a>5', 'a="x y"'])('accepts %s', (clause) => expect(isTag(clause)).toBe(true));
+  it.each(['', '=b', 'a=', '""', 'a="open'])('refuses %j', (clause) => expect(isTag(clause)).toBe(false));
 
   it('quotes where needed', () => {
     expect(makeTag('a', 'b')).toBe('a=b');
     expect(makeTag('a', 'b c')).toBe('a="b c"');
+    expect(makeTag('a key', 'say "hi"')).toBe('"a key"="say \\"hi\\""');
     expect(makeTag('a', '5', 'always')).toBe('a="5"');
   });
 });

@@ -1,7 +1,7 @@
 // The tag box: one line of `key=value`, `key!=value`, `key>value` … or bare `key` clauses, split at blanks
-// outside double quotes. The meaning of a clause is the server's business; here it is only cut and joined.
+// outside double quotes; a key may be quoted too. The meaning of a clause is the server's business; here it is only cut and joined.
 
-const CLAUSE = /^([^\s=!<>"]+)(?:(!=|>=|<=|=|>|<)(.*))?$/s;
+const CLAUSE = /^([^\s=!<>"]+|"(?:\\.|[^"\\])+")(?:(!=|>=|<=|=|>|<)(.*))?$/s;
 
 /** Cuts the line into clauses; quotes keep blanks together and stay in the clause. */
 export function splitTags(text: string): string[] {
@@ -24,7 +24,13 @@ export function isTag(clause: string): boolean {
 /** `key="value"`, quoted only where a blank, a quote or nothing at all makes it necessary. */
 export function makeTag(key: string, value: string, quote: 'always' | 'when-needed' = 'when-needed'): string {
   const isPlain = /^[^\s"\\]+$/.test(value);
-  return isPlain && quote === 'when-needed' ? `${key}=${value}` : `${key}=${JSON.stringify(value)}`;
+  const keyText = /^[^\s=!<>"\\]+$/.test(key) ? key : quoted(key);
+  return isPlain && quote === 'when-needed' ? `${keyText}=${value}` : `${keyText}=${quoted(value)}`;
+}
+
+/** In double quotes, with a backslash before quotes and backslashes. */
+function quoted(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 
 function areQuotesClosed(value: string): boolean {

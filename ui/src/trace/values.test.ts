@@ -13,6 +13,7 @@ const rows: [TypedValue, string, string | null][] = [
   [{ type: 'bool', value: true }, 'true', 'k=true'],
   [{ type: 'int', value: '9223372036854775807' }, '9223372036854775807', 'k=9223372036854775807'],
   [{ type: 'float', value: '0.5' }, '0.5', 'k=0.5'],
+  [{ type: 'float', value: 'NaN' }, 'NaN', null],
   [{ type: 'bytes', value: 'AAE=' }, 'AAE=', null],
   [{ type: 'array', value: [{ type: 'int', value: '1' }, { type: 'string', value: 'a' }] }, '[ 1, "a" ]', null],
   [{ type: 'map', value: [{ key: 'a', value: { type: 'bool', value: false } }] }, '{ "a": false }', null],
@@ -30,7 +31,7 @@ describe('values', () => {
 
   it('filters by key and by value', () => {
     const attributes = rows.map(([value], index) => ({ key: `key${index}`, value }));
-    expect(filterAttributes(attributes, 'key10')).toHaveLength(1);
+    expect(filterAttributes(attributes, 'key11')).toHaveLength(1);
     expect(filterAttributes(attributes, 'get')).toHaveLength(1);
     expect(filterAttributes(attributes, ' ')).toBe(attributes);
   });

@@ -3,6 +3,9 @@
 import type { Attribute, TypedValue } from '../api/types';
 import { makeTag } from '../query/tags';
 
+/** Longer values are not worth a search, and not every server on the way takes them. */
+const TAG_CHARACTERS_MAX = 500;
+
 /** One line for reading; strings stand as they are. */
 export function valueText(value: TypedValue): string {
   switch (value.type) {
@@ -34,7 +37,8 @@ export function structuredText(value: TypedValue): string | null {
 /** The tag that finds spans with this value; null for types that a tag cannot name. */
 export function tagOf(attribute: Attribute): string | null {
   const { key, value } = attribute;
-  if (/[\s=!<>"]/.test(key) || key === '') return null;
+  if (key === '' || /\p{Cc}/u.test(key + valueText(value)) || valueText(value).length > TAG_CHARACTERS_MAX) return null;
+  if (value.type === 'float' && !Number.isFinite(Number(value.value))) return null;
   if (value.type === 'string') return makeTag(key, value.value, looksTyped(value.value) ? 'always' : 'when-needed');
   return value.type === 'bool' || value.type === 'int' || value.type === 'float' ? makeTag(key, valueText(value)) : null;
 }
