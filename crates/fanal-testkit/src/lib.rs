@@ -6,6 +6,7 @@
 
 mod attributes;
 mod config;
+pub mod demo;
 mod draft;
 mod generator;
 mod names;

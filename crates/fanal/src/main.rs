@@ -1,2 +1,91 @@
-//! fanal
-fn main() {}
+//! The Fanal binary: reads the command line and the configuration, wires the crates together, and is the one place
+//! that talks to stdout, stderr and the environment.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
+
+mod ask;
+mod cli;
+mod client;
+mod config;
+mod demo;
+mod load;
+mod logging;
+mod ready;
+mod serve;
+
+use cli::{Action, Other, Page, ServerFlags};
+use config::{Config, Source};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let line = match cli::parse(std::env::args_os()) {
+        Ok(line) => line,
+        Err(error) => error.exit(),
+    };
+    match run(line.action) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(action: Action) -> anyhow::Result<()> {
+    match action {
+        Action::Serve(flags) => serve::run(read_config(Config::default(), flags)?, None),
+        Action::Demo(flags) => {
+            let mut base = Config::default();
+            base.storage.data_dir = PathBuf::from("fanal-demo-data");
+            serve::run(read_config(base, flags)?, Some(demo::start))
+        }
+        Action::Other(Other::Query(args)) => print_answer(|| ask::query(&args)),
+        Action::Other(Other::Trace(args)) => print_answer(|| ask::trace(&args)),
+        Action::Other(Other::Load(args)) => print_answer(|| load::run(&args)),
+        Action::Other(Other::Gen { page }) => {
+            print!("{}", generated(page));
+            Ok(())
+        }
+    }
+}
+
+fn print_answer<F: Future<Output = anyhow::Result<String>>>(
+    ask: impl FnOnce() -> F,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    print!("{}", runtime.block_on(ask())?);
+    Ok(())
+}
+
+fn generated(page: Page) -> String {
+    match page {
+        Page::Openapi => fanal_server::openapi_json(),
+        Page::Config => config::reference(),
+        Page::Metrics => fanal_server::metrics_reference(),
+        Page::Cli => cli::reference(),
+    }
+}
+
+fn read_config(base: Config, flags: ServerFlags) -> anyhow::Result<Config> {
+    let file = match &flags.config_file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                anyhow::anyhow!("cannot read the configuration {}: {error}", path.display())
+            })?;
+            Some((path.as_path(), text))
+        }
+        None => None,
+    };
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let source = Source { file, environment, flags: flags.settings };
+    let read = config::read(base, &source).map_err(|problems| {
+        anyhow::anyhow!("the configuration has problems:\n  {}", problems.join("\n  "))
+    })?;
+    logging::start(read.config.log_format, &read.config.log_level);
+    for warning in read.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(read.config)
+}

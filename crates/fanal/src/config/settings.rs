@@ -1,0 +1,326 @@
+//! The table of settings: path, unit, default and words of each, and how its text is read.
+//!
+//! A new setting is one entry here and one field of [`Config`].
+
+use super::{Config, LogFormat, Ports};
+use fanal_local::LocalConfig;
+use fanal_pipeline::PipelineConfig;
+use fanal_receivers::ReceiversConfig;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One setting.
+pub(crate) struct Setting {
+    /// Dotted path in the file; the flag is `--` and the path with dashes, the variable `FANAL_` and the path in capitals.
+    pub(crate) path: &'static str,
+    /// What the value looks like, for help.
+    pub(crate) value_name: &'static str,
+    /// The default as a person would write it.
+    pub(crate) default: &'static str,
+    /// What it is for, with its unit.
+    pub(crate) help: &'static str,
+    /// Reads a text into the configuration, or says what is wrong with it.
+    pub(crate) apply: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+impl Setting {
+    /// The flag without its dashes.
+    pub(crate) fn flag(&self) -> String {
+        self.path.replace(['.', '_'], "-")
+    }
+
+    /// The environment variable.
+    pub(crate) fn variable(&self) -> String {
+        format!("FANAL_{}", self.path.replace('.', "_").to_uppercase())
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            ready_file: None,
+            ports: Ports::Configured,
+            log_format: LogFormat::Text,
+            log_level: "info".to_owned(),
+            ui_address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 16686),
+            receivers: ReceiversConfig::default(),
+            pipeline: PipelineConfig::default(),
+            storage: LocalConfig::new("fanal-data"),
+        }
+    }
+}
+
+/// Every setting, in the order of the reference page.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        path: "data_dir",
+        value_name: "DIR",
+        default: "fanal-data",
+        help: "Folder that holds all spans; made when missing. One server at a time may use it",
+        apply: |config, text| {
+            config.storage.data_dir = not_empty(text)?.into();
+            Ok(())
+        },
+    },
+    Setting {
+        path: "listen",
+        value_name: "HOST",
+        default: "127.0.0.1",
+        help: "Address that all doors bind, unless a door has its own; 0.0.0.0 opens them to the network",
+        apply: |config, text| {
+            let host: IpAddr = text.parse().map_err(|_| {
+                format!("`{text}` is no IP address; write one such as 127.0.0.1 or 0.0.0.0")
+            })?;
+            config.ui_address.set_ip(host);
+            config.receivers.otlp.grpc_address.set_ip(host);
+            config.receivers.otlp.http_address.set_ip(host);
+            Ok(())
+        },
+    },
+    Setting {
+        path: "ports",
+        value_name: "configured|ephemeral",
+        default: "configured",
+        help: "`ephemeral` lets the system choose every port; the ready file tells which",
+        apply: |config, text| {
+            config.ports = match text {
+                "configured" => Ports::Configured,
+                "ephemeral" => Ports::Ephemeral,
+                _ => return Err(format!("`{text}` is neither `configured` nor `ephemeral`")),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        path: "ready_file",
+        value_name: "FILE",
+        default: "",
+        help: "Written once every door is open: a JSON object with the address of each",
+        apply: |config, text| {
+            config.ready_file = (!text.is_empty()).then(|| text.into());
+            Ok(())
+        },
+    },
+    Setting {
+        path: "ui.address",
+        value_name: "HOST:PORT",
+        default: "127.0.0.1:16686",
+        help: "The UI, the native API and Jaeger's query API",
+        apply: |config, text| address(text).map(|value| config.ui_address = value),
+    },
+    Setting {
+        path: "otlp.grpc_address",
+        value_name: "HOST:PORT",
+        default: "127.0.0.1:4317",
+        help: "OTLP over gRPC",
+        apply: |config, text| address(text).map(|value| config.receivers.otlp.grpc_address = value),
+    },
+    Setting {
+        path: "otlp.http_address",
+        value_name: "HOST:PORT",
+        default: "127.0.0.1:4318",
+        help: "OTLP over HTTP, protobuf and JSON",
+        apply: |config, text| address(text).map(|value| config.receivers.otlp.http_address = value),
+    },
+    Setting {
+        path: "otlp.request_bytes_max",
+        value_name: "BYTES",
+        default: "64MiB",
+        help: "Largest request, on the wire and after decompression",
+        apply: |config, text| {
+            bytes(text, 1 << 10, 1 << 30)
+                .map(|value| config.receivers.otlp.request_bytes_max = value)
+        },
+    },
+    Setting {
+        path: "ingest.in_flight_bytes_max",
+        value_name: "BYTES",
+        default: "128MiB",
+        help: "Request bytes being decoded or stored at one time; beyond, senders are told to retry",
+        apply: |config, text| {
+            bytes(text, 1 << 20, 1 << 40).map(|value| config.pipeline.in_flight_bytes_max = value)
+        },
+    },
+    Setting {
+        path: "storage.head_bytes_max",
+        value_name: "BYTES",
+        default: "256MiB",
+        help: "Memory of spans that are durable but not merged yet; beyond, senders are told to retry",
+        apply: |config, text| {
+            bytes(text, 1 << 20, 1 << 40).map(|value| config.storage.head_bytes_max = value)
+        },
+    },
+    Setting {
+        path: "storage.block_rows",
+        value_name: "SPANS",
+        default: "524288",
+        help: "Spans of a block, roughly",
+        apply: |config, text| {
+            number(text, 64, 1 << 22).map(|value| config.storage.block_rows = value)
+        },
+    },
+    Setting {
+        path: "storage.commit_window_micros",
+        value_name: "MICROSECONDS",
+        default: "2000",
+        help: "Longest time that a request waits for others to share its disk sync, microseconds, at most 5000",
+        apply: |config, text| {
+            number(text, 0, 5_000).map(|value| {
+                config.storage.commit_window_micros = fanal_base::cast::wide(value);
+            })
+        },
+    },
+    Setting {
+        path: "storage.merge_after_seconds",
+        value_name: "SECONDS",
+        default: "600",
+        help: "Oldest that spans get before they are merged into a block, seconds",
+        apply: |config, text| {
+            number(text, 1, 86_400).map(|value| {
+                config.storage.merge_after_seconds = fanal_base::cast::wide(value);
+            })
+        },
+    },
+    Setting {
+        path: "otlp.cors_allowed_origins",
+        value_name: "ORIGINS",
+        default: "",
+        help: "Origins of web pages that may send from a browser to OTLP/HTTP, separated by commas; `*` for any",
+        apply: |config, text| {
+            let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+            config.receivers.otlp.cors_allowed_origins = origins.map(str::to_owned).collect();
+            Ok(())
+        },
+    },
+    Setting {
+        path: "drain_timeout_seconds",
+        value_name: "SECONDS",
+        default: "15",
+        help: "Longest time that requests in flight get to finish after SIGTERM, seconds",
+        apply: |config, text| {
+            number(text, 0, 3600).map(|value| {
+                config.receivers.listen.drain_timeout =
+                    Duration::from_secs(fanal_base::cast::wide(value));
+            })
+        },
+    },
+    Setting {
+        path: "log.format",
+        value_name: "text|json",
+        default: "text",
+        help: "Form of the log lines on stderr",
+        apply: |config, text| {
+            config.log_format = match text {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => return Err(format!("`{text}` is neither `text` nor `json`")),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        path: "log.level",
+        value_name: "LEVEL",
+        default: "info",
+        help: "Least severe level that is logged: error, warn, info, debug or trace",
+        apply: |config, text| {
+            if !["error", "warn", "info", "debug", "trace"].contains(&text) {
+                return Err(format!("`{text}` is none of error, warn, info, debug, trace"));
+            }
+            text.clone_into(&mut config.log_level);
+            Ok(())
+        },
+    },
+];
+
+fn not_empty(text: &str) -> Result<&str, String> {
+    if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(text) }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "`{text}` is no address; write HOST:PORT with an IP address, such as 127.0.0.1:4317"
+        )
+    })
+}
+
+fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
+    let value: usize = text.parse().map_err(|_| format!("`{text}` is no whole number"))?;
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(format!("{value} is outside {least} to {most}"))
+    }
+}
+
+fn bytes(text: &str, least: usize, most: usize) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        unit => return Err(format!("`{unit}` is no unit; write B, KiB, MiB or GiB")),
+    };
+    let count: usize = digits.trim_end().parse().map_err(|_| {
+        format!("`{text}` is no size; write a whole number with a unit, as in 64MiB")
+    })?;
+    let value = count.checked_mul(factor).filter(|value| (least..=most).contains(value));
+    value.ok_or_else(|| format!("{text} is outside {least} to {most} bytes"))
+}
+
+/// The reference page, in Markdown.
+pub(crate) fn reference() -> String {
+    let mut page = String::from(
+        "# Configuration\n\n\
+         Fanal needs none. Where a default does not fit, set it in a TOML file (`fanal serve --config FILE`),\n\
+         in the environment, or by a flag; flags win over the environment, the environment over the file.\n\
+         Unknown settings are refused, and all problems are reported at once. A dot in a path is a table of the\n\
+         file: `otlp.grpc_address` is `grpc_address` under `[otlp]`.\n\n\
+         This page is generated by `cargo xtask gen`.\n\n\
+         | setting | flag | variable | default | what it is |\n|---|---|---|---|---|\n",
+    );
+    for setting in SETTINGS {
+        let default = if setting.default.is_empty() { "none" } else { setting.default };
+        let help = setting.help.replace('|', "\\|");
+        page.push_str(&format!(
+            "| `{}` | `--{}` | `{}` | `{default}` | {help} |\n",
+            setting.path,
+            setting.flag(),
+            setting.variable(),
+        ));
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_of_the_table_are_those_of_the_code() {
+        let mut config = Config::default();
+        for setting in SETTINGS {
+            (setting.apply)(&mut config, setting.default).expect(setting.path);
+        }
+        assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn sizes_have_units_and_bounds() {
+        let check = |input: &str, expect: Result<usize, &str>| {
+            assert_eq!(
+                bytes(input, 10, 1 << 20).as_ref().map_err(String::as_str),
+                expect.as_ref().map_err(|e| *e)
+            );
+        };
+        check("64KiB", Ok(65536));
+        check("64 KiB", Ok(65536));
+        check("10", Ok(10));
+        check("9", Err("9 is outside 10 to 1048576 bytes"));
+        check("64kb", Err("`kb` is no unit; write B, KiB, MiB or GiB"));
+        check("MiB", Err("`MiB` is no size; write a whole number with a unit, as in 64MiB"));
+    }
+}

@@ -1,0 +1,150 @@
+//! `fanal serve`: builds the parts in order, opens the doors, waits for a signal, and closes everything so that
+//! nothing acknowledged is lost and nothing in flight is cut.
+
+use crate::config::Config;
+use crate::ready;
+use anyhow::Context;
+use fanal_base::{Clock, SystemClock};
+use fanal_local::{LocalStore, RealDisk};
+use fanal_pipeline::Pipeline;
+use fanal_query::QueryService;
+use fanal_receivers::{RECEIVERS, Receiver, otlp_http_router};
+use fanal_server::{Limits, Listener, Readiness, ServerState};
+use fanal_storage::SpanStore;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Something that runs beside the server until the signal, given where OTLP/HTTP listens.
+pub(crate) type Companion = fn(&mut JoinSet<()>, SocketAddr, watch::Receiver<bool>);
+
+/// Name of the UI port in the ready file and on the status page.
+const UI_NAME: &str = "ui";
+
+/// Runs the server until SIGTERM or SIGINT.
+pub(crate) fn run(config: Config, companion: Option<Companion>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config, companion))
+}
+
+/// A receiver and the listener bound for it.
+type Door = (&'static Receiver, TcpListener);
+
+async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let mut doors: Vec<Door> = Vec::new();
+    for receiver in RECEIVERS {
+        let address = (receiver.address)(&config.receivers);
+        doors.push((receiver, bind(receiver.name, address).await?));
+    }
+    let ui = bind(UI_NAME, config.ui_address).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let data_dir = config.storage.data_dir.display().to_string();
+    let store: Arc<dyn SpanStore> = Arc::new(
+        LocalStore::open(config.storage.clone(), Arc::clone(&clock), Arc::new(RealDisk))
+            .with_context(|| format!("cannot open the data folder {data_dir}"))?,
+    );
+    tracing::info!(data_dir, "storage is open");
+    let pipeline =
+        Arc::new(Pipeline::new(Arc::clone(&store), config.pipeline.clone(), Arc::clone(&clock)));
+    let (stop, stopping) = watch::channel(false);
+    let mut addresses = vec![(UI_NAME, ui.local_addr()?)];
+    for (receiver, listener) in &doors {
+        addresses.push((receiver.name, listener.local_addr()?));
+    }
+    let readiness = Readiness::default();
+    let state = ServerState {
+        query: QueryService::new(Arc::clone(&store)),
+        pipeline: Arc::clone(&pipeline),
+        clock,
+        readiness: readiness.clone(),
+        listeners: addresses.iter().map(listener_entry).collect(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        limits: Limits::default(),
+    };
+    // Pages of the UI send their test trace to the port that they came from.
+    let same_origin = otlp_http_router(Arc::clone(&pipeline), config.receivers.otlp.clone());
+    let router = fanal_server::router(state).merge(same_origin);
+    let (stop_ui, ui_stopping) = watch::channel(false);
+    let ui_server = tokio::spawn(fanal_server::serve(ui, router, ui_stopping));
+    let mut receivers = JoinSet::new();
+    for (receiver, listener) in doors {
+        let pipeline = Arc::clone(&pipeline);
+        receivers.spawn((receiver.serve)(listener, pipeline, &config.receivers, stopping.clone()));
+    }
+    let mut companions = JoinSet::new();
+    if let (Some(start), Some(otlp_http)) = (companion, address_of(&addresses, "otlp_http")) {
+        start(&mut companions, otlp_http, stopping);
+    }
+    readiness.set(true);
+    if let Some(path) = &config.ready_file {
+        ready::write(path, &addresses)?;
+    }
+    tracing::info!("ready; open http://{} in a browser", addresses[0].1);
+    signals.next().await;
+    tracing::info!(
+        "stopping: requests in flight are finished first; a second signal stops at once"
+    );
+    readiness.set(false);
+    let closed = async {
+        stop.send_replace(true);
+        while receivers.join_next().await.is_some() {}
+        while companions.join_next().await.is_some() {}
+        let flushed = store.shutdown().await;
+        stop_ui.send_replace(true);
+        drop(ui_server.await);
+        flushed
+    };
+    tokio::select! {
+        flushed = closed => flushed.context("storage did not close cleanly")?,
+        () = signals.next() => tracing::warn!("stopped at once; acknowledged spans are in the log"),
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn listener_entry((name, address): &(&str, SocketAddr)) -> Listener {
+    Listener { name: (*name).to_owned(), address: address.to_string() }
+}
+
+fn address_of(addresses: &[(&str, SocketAddr)], name: &str) -> Option<SocketAddr> {
+    addresses.iter().find(|(known, _)| *known == name).map(|(_, address)| *address)
+}
+
+async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let flag = match name {
+        UI_NAME => "--ui-address".to_owned(),
+        _ => format!("--{}-address", name.replace('_', "-")),
+    };
+    TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "cannot listen on {address} for {name}; stop what uses it, choose another with {flag}, \
+             or let the system choose with --ports ephemeral"
+        )
+    })
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
