@@ -69,7 +69,7 @@ impl<'a> Walk<'a> {
     fn part<T: Deserialize<'a>>(&self, raw: &'a RawValue) -> Result<T, DecodeError> {
         read_object(raw).map_err(|error| {
             let before = self.body.as_bytes().get(..self.offset(raw)).unwrap_or_default();
-            json_error(before, error.line(), error.column(), problem(&error))
+            json_error(before, error.line(), error.column().max(1), problem(&error))
         })
     }
 
