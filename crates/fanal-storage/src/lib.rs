@@ -3,6 +3,8 @@
 //! Written to by the pipeline, asked by the query crate. Knows no disk and no network. Every call names its
 //! tenant.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod error;
 pub mod memory;
 pub mod predicate;

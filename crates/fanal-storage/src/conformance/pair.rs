@@ -1,0 +1,299 @@
+//! A store under test beside the model: every step is taken on both, every answer compared.
+
+use super::StoreUnderTest;
+use crate::error::StoreError;
+use crate::memory::MemoryStore;
+use crate::request::{FindTraces, FoundTraces, Projection, TenantId, TracePosition, TraceSpans};
+use crate::store::SpanStore;
+use fanal_base::{ErrorKind, cast};
+use fanal_model::{IndexedBatch, SpanBatch, SpanRef, TraceId, ValueRef};
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+/// What a scenario does next.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// Appends one batch to a tenant.
+    Append(&'static str, Box<SpanBatch>),
+    /// Appends batches at the same time.
+    AppendTogether(&'static str, Vec<SpanBatch>),
+    /// Asks for one page.
+    Find(&'static str, FindTraces),
+    /// Asks for pages until the end; page sizes are taken in turn.
+    Page(&'static str, FindTraces, Vec<usize>),
+}
+
+impl Step {
+    pub(super) fn is_append(&self) -> bool {
+        matches!(self, Self::Append(..) | Self::AppendTogether(..))
+    }
+}
+
+pub(super) struct Pair {
+    scenario: &'static str,
+    pub(super) store: StoreUnderTest,
+    model: MemoryStore,
+    tenants: BTreeSet<&'static str>,
+    /// Whether the order of services is known.
+    is_ordered: bool,
+}
+
+/// A search for everything.
+pub(super) fn everything(limit: usize) -> FindTraces {
+    FindTraces {
+        conditions: Vec::new(),
+        start_min_unix_nanos: 0,
+        start_max_unix_nanos: u64::MAX,
+        limit,
+        after: None,
+    }
+}
+
+fn tenant(name: &str) -> TenantId {
+    TenantId::parse(name).unwrap_or_else(TenantId::default_tenant)
+}
+
+impl Pair {
+    pub(super) fn new(scenario: &'static str, store: StoreUnderTest) -> Self {
+        let model = MemoryStore::new();
+        Self { scenario, store, model, tenants: BTreeSet::from(["nobody"]), is_ordered: true }
+    }
+
+    fn must<T>(&self, what: &str, answer: Result<T, StoreError>) -> T {
+        match answer {
+            Ok(answer) => answer,
+            Err(error) => panic!("{}: {what} failed: {error}", self.scenario),
+        }
+    }
+
+    fn same<T: PartialEq + Debug>(&self, what: &str, found: &T, expected: &T) {
+        assert!(
+            found == expected,
+            "{}: {what} answered\n  {found:?}\nthe model answers\n  {expected:?}",
+            self.scenario
+        );
+    }
+
+    pub(super) async fn take(&mut self, step: Step) {
+        match step {
+            Step::Append(name, batch) => self.append(name, vec![*batch]).await,
+            Step::AppendTogether(name, batches) => self.append(name, batches).await,
+            Step::Find(name, request) => drop(self.find(&tenant(name), request).await),
+            Step::Page(name, request, limits) => self.page(&tenant(name), request, &limits).await,
+        }
+    }
+
+    async fn append(&mut self, name: &'static str, batches: Vec<SpanBatch>) {
+        self.tenants.insert(name);
+        self.is_ordered &= batches.len() == 1;
+        let tenant = tenant(name);
+        for batch in &batches {
+            self.must("append to the model", self.model.append(&tenant, batch.clone()).await);
+        }
+        let mut open: Vec<_> =
+            batches.into_iter().map(|batch| self.store.append(&tenant, batch)).collect();
+        poll_fn(|context| {
+            open.retain_mut(|append| match append.as_mut().poll(context) {
+                Poll::Ready(answer) => {
+                    self.must("append", answer);
+                    false
+                }
+                Poll::Pending => true,
+            });
+            if open.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    async fn find(&self, tenant: &TenantId, request: FindTraces) -> FoundTraces {
+        let what = format!("find_traces of {tenant:?} with {request:?}");
+        let found = self.must(&what, self.store.find_traces(tenant, request.clone()).await);
+        let expected = self.must(&what, self.model.find_traces(tenant, request).await);
+        let answer = |it: &FoundTraces| (it.traces.clone(), it.has_more, it.warnings.clone());
+        self.same(&what, &answer(&found), &answer(&expected));
+        found
+    }
+
+    async fn page(&self, tenant: &TenantId, mut request: FindTraces, limits: &[usize]) {
+        let what = format!("paging with {request:?}");
+        let all = FindTraces { limit: usize::MAX, ..request.clone() };
+        let all = self.must(&what, self.model.find_traces(tenant, all).await).traces;
+        let mut seen: Vec<TracePosition> = Vec::new();
+        for &limit in limits.iter().cycle().take(all.len() + 1) {
+            request.limit = limit;
+            let page = self.find(tenant, request.clone()).await;
+            seen.extend(&page.traces);
+            request.after = seen.last().copied();
+            if !page.has_more {
+                break;
+            }
+        }
+        self.same(&what, &seen, &all);
+    }
+
+    /// Everything that can be asked without a condition, of every tenant.
+    pub(super) async fn check_everything(&self) {
+        for name in &self.tenants {
+            let tenant = tenant(name);
+            self.check_services(&tenant).await;
+            let found = self.find(&tenant, everything(1_000_000)).await;
+            self.page(&tenant, everything(1), &[7]).await;
+            let mut ids: Vec<TraceId> = found.traces.iter().map(|it| it.trace_id).collect();
+            // Unknown ones among them, and not in the order of the answer.
+            ids.insert(ids.len() / 2, TraceId([0xab; 16]));
+            ids.push(TraceId([0xcd; 16]));
+            ids.reverse();
+            self.check_traces(&tenant, &ids).await;
+            self.check_traces(&tenant, &[]).await;
+            self.check_stats(&tenant).await;
+        }
+    }
+
+    async fn check_services(&self, tenant: &TenantId) {
+        let what = format!("services of {tenant:?}");
+        let mut found = self.must(&what, self.store.services(tenant).await);
+        let mut expected = self.must(&what, self.model.services(tenant).await);
+        if !self.is_ordered {
+            found.sort_unstable();
+            expected.sort_unstable();
+        }
+        self.same(&what, &found, &expected);
+        expected.push("absent".into());
+        for service in &expected {
+            let what = format!("operations of {service:?} of {tenant:?}");
+            let found = self.must(&what, self.store.operations(tenant, service).await);
+            let expected = self.must(&what, self.model.operations(tenant, service).await);
+            self.same(&what, &found, &expected);
+        }
+    }
+
+    async fn check_traces(&self, tenant: &TenantId, ids: &[TraceId]) {
+        for projection in [Projection::Full, Projection::Summary] {
+            let what = format!("traces of {tenant:?}, {projection:?}");
+            let found = self.must(&what, self.store.traces(tenant, ids, projection).await);
+            let expected = self.must(&what, self.model.traces(tenant, ids, projection).await);
+            let order = |it: &[TraceSpans]| it.iter().map(|it| it.trace_id).collect::<Vec<_>>();
+            self.same(&what, &order(&found), &order(&expected));
+            for (found, expected) in found.into_iter().zip(expected) {
+                let what = format!("{what} {}", found.trace_id);
+                self.same(&what, &found.warnings, &Vec::new());
+                let (found, expected) = (self.spans(found), self.spans(expected));
+                self.same_spans(&what, &found, &expected);
+            }
+        }
+    }
+
+    fn same_spans(&self, what: &str, found: &BTreeSet<String>, expected: &BTreeSet<String>) {
+        if let Some(span) = expected.difference(found).next() {
+            panic!("{}: {what}: the store lacks this span:\n  {span}", self.scenario);
+        }
+        if let Some(span) = found.difference(expected).next() {
+            panic!("{}: {what}: the model lacks this span:\n  {span}", self.scenario);
+        }
+    }
+
+    /// The distinct spans as text.
+    fn spans(&self, trace: TraceSpans) -> BTreeSet<String> {
+        if let Err(error) = trace.spans.validate() {
+            panic!("{}: batch of trace {}: {error}", self.scenario, trace.trace_id);
+        }
+        match IndexedBatch::new(Arc::new(trace.spans)) {
+            Ok(spans) => spans.spans().map(|span| show(&spans, &span)).collect(),
+            Err(error) => panic!("{}: batch of trace {}: {error}", self.scenario, trace.trace_id),
+        }
+    }
+
+    /// Duplicates may have been removed, and of spans that start at the same time any may be the newest.
+    async fn check_stats(&self, tenant: &TenantId) {
+        let what = format!("stats of {tenant:?}");
+        let found = self.must(&what, self.store.stats(tenant).await);
+        let all = self.must(&what, self.model.stats(tenant).await).spans;
+        let ids = self.must(&what, self.model.find_traces(tenant, everything(usize::MAX)).await);
+        let ids: Vec<TraceId> = ids.traces.iter().map(|it| it.trace_id).collect();
+        let traces = self.must(&what, self.model.traces(tenant, &ids, Projection::Full).await);
+        let start = |trace: &TraceSpans| trace.spans.start_unix_nanos.iter().max().copied();
+        let newest = traces.iter().map(start).max().flatten();
+        let is_newest =
+            |id: TraceId| traces.iter().any(|it| it.trace_id == id && start(it) == newest);
+        match found.newest_trace {
+            None => self.same(&what, &None, &newest),
+            Some(position) if is_newest(position.trace_id) => {}
+            Some(position) => panic!("{}: {what}: {position:?} is not the newest", self.scenario),
+        }
+        let distinct: usize = traces.into_iter().map(|trace| self.spans(trace).len()).sum();
+        let allowed = cast::wide(distinct)..=all;
+        assert!(
+            allowed.contains(&found.spans) && found.head_spans <= found.spans,
+            "{}: {what}: {found:?}, stored are {allowed:?} spans",
+            self.scenario
+        );
+    }
+
+    /// Ends the scenario: later appends are refused.
+    pub(super) async fn shut_down(self) {
+        self.must("shutdown", self.store.shutdown().await);
+        let batch = super::spans::batch(&[super::spans::span(1, 1, "late", 0)]);
+        match self.store.append(&TenantId::default_tenant(), batch).await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => {}
+            other => panic!("{}: append after shutdown answered {other:?}", self.scenario),
+        }
+    }
+}
+
+/// Everything of a span as text; equal where the spans are, floats by their bits.
+fn show(spans: &IndexedBatch, span: &SpanRef<'_>) -> String {
+    let attributes = |items: &mut dyn Iterator<Item = (&str, ValueRef<'_>)>| {
+        let shown: Vec<String> = items
+            .map(|(key, value)| match value {
+                ValueRef::Float(number) => format!("{key:?}: {number} {:#x}", number.to_bits()),
+                other => format!("{key:?}: {:?}", other.to_value()),
+            })
+            .collect();
+        shown.join(", ")
+    };
+    let events: Vec<String> = span
+        .events()
+        .map(|it| {
+            let items = attributes(&mut it.attributes());
+            format!(
+                "{} {} {} {items}",
+                it.time_unix_nanos(),
+                it.name(),
+                it.dropped_attributes_count()
+            )
+        })
+        .collect();
+    let links: Vec<String> = span
+        .links()
+        .map(|it| {
+            let ids =
+                format!("{} {} {} {}", it.trace_id(), it.span_id(), it.trace_state(), it.flags());
+            let items = attributes(&mut it.attributes());
+            format!("{ids} {} {items}", it.dropped_attributes_count())
+        })
+        .collect();
+    format!(
+        "{} {} parent {} {}..{} kind {} status {} {:?} flags {} name {:?} state {:?} dropped {} {} {} [{}] \
+         events {events:?} links {links:?} {:?} {:?}",
+        span.trace_id(),
+        span.span_id(),
+        span.parent_span_id(),
+        span.start_unix_nanos(),
+        span.end_unix_nanos(),
+        spans.batch().kinds[span.row()],
+        spans.batch().status_codes[span.row()],
+        span.status_message(),
+        span.flags(),
+        span.name(),
+        span.trace_state(),
+        span.dropped_attributes_count(),
+        span.dropped_events_count(),
+        span.dropped_links_count(),
+        attributes(&mut span.attributes()),
+        span.resource(),
+        span.scope(),
+    )
+}
