@@ -92,3 +92,95 @@ impl Pipeline {
         self.config.retry_after()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::RequestRejection;
+    use fanal_base::ManualClock;
+    use fanal_model::{Resource, Scope, SpanBatch, SpanBatchBuilder, SpanFields, SpanId, TraceId};
+    use fanal_storage::{MemoryStore, StoreError};
+
+    fn batch() -> SpanBatch {
+        let mut builder = SpanBatchBuilder::default();
+        let resource = builder.intern_resource(&Resource::default());
+        let scope = builder.intern_scope(&Scope::default());
+        let (trace_id, span_id) = (TraceId([1; 16]), SpanId([2; 8]));
+        let span = SpanFields { trace_id, span_id, resource, scope, ..SpanFields::default() };
+        builder.finish_span(&span);
+        builder.finish()
+    }
+
+    fn pipeline(store: &Arc<MemoryStore>) -> Pipeline {
+        let config = PipelineConfig { in_flight_bytes_max: 100, ..PipelineConfig::default() };
+        Pipeline::new(Arc::clone(store) as _, config, Arc::new(ManualClock::at(9)))
+    }
+
+    #[tokio::test]
+    async fn stores_the_good_and_counts_the_bad() {
+        let store = Arc::new(MemoryStore::default());
+        let pipeline = pipeline(&store);
+        let tenant = TenantId::default_tenant();
+        let submission = Submission {
+            batch: batch(),
+            rejected_spans: vec![("bad_id", 2), ("utf8", 1)],
+            rejection_message: "3 spans rejected".to_owned(),
+            duplicate_keys: 4,
+        };
+        let accepted = pipeline.submit(&tenant, "door", submission).await.expect("stored");
+        let message = "3 spans rejected".to_owned();
+        let expect = Accepted { accepted_spans: 1, rejected_spans: 3, message };
+        assert_eq!(accepted, expect);
+        assert_eq!(store.stats(&tenant).await.expect("answers").spans, 1);
+        let snapshot = pipeline.snapshot();
+        assert_eq!((snapshot.accepted_spans(), snapshot.rejected_spans()), (1, 3));
+        assert_eq!(snapshot.receivers[0].duplicate_keys, 4);
+        assert_eq!(snapshot.receivers[0].rejected_spans, [("bad_id", 2), ("utf8", 1)]);
+        let recent = &snapshot.recent_rejections[0];
+        assert_eq!(
+            (recent.time_unix_nanos, recent.receiver, &*recent.message),
+            (9, "door", "3 spans rejected")
+        );
+    }
+
+    #[tokio::test]
+    async fn counts_nothing_that_was_not_stored() {
+        let store = Arc::new(MemoryStore::default());
+        let pipeline = pipeline(&store);
+        let tenant = TenantId::default_tenant();
+        let broken = SpanBatch { kinds: Vec::new(), ..batch() };
+        let submission = Submission { batch: broken, ..Submission::default() };
+        let error = pipeline.submit(&tenant, "door", submission).await.expect_err("inconsistent");
+        assert!(matches!(error, PipelineError::InvalidBatch(_)), "{error}");
+        store.shutdown().await.expect("stops");
+        let rejected_spans = vec![("bad_id", 1)];
+        let submission = Submission { batch: batch(), rejected_spans, ..Submission::default() };
+        let error = pipeline.submit(&tenant, "door", submission).await.expect_err("stopped");
+        assert!(matches!(error, PipelineError::Store(StoreError::Unavailable { .. })), "{error}");
+        let snapshot = pipeline.snapshot();
+        assert_eq!((snapshot.accepted_spans(), snapshot.rejected_spans()), (0, 0));
+    }
+
+    #[test]
+    fn tells_full_from_never() {
+        let pipeline = pipeline(&Arc::new(MemoryStore::default()));
+        let mut permit = pipeline.admit(60).expect("fits");
+        let full = pipeline.admit(60).expect_err("full");
+        assert!(matches!(full, PipelineError::Overloaded { used: 60, .. }), "{full}");
+        let never = pipeline.grow(&mut permit, 41).expect_err("never fits");
+        assert!(matches!(never, PipelineError::TooLarge { requested: 101, .. }), "{never}");
+        pipeline.grow(&mut permit, 40).expect("fits");
+        drop(permit);
+        assert_eq!(pipeline.snapshot().in_flight_bytes, 0);
+    }
+
+    #[test]
+    fn counts_refused_requests_by_kind() {
+        let pipeline = pipeline(&Arc::new(MemoryStore::default()));
+        pipeline.stats().request_rejected("door", RequestRejection::TooLarge, "too large");
+        let snapshot = pipeline.snapshot();
+        assert_eq!(snapshot.rejected_requests(), 1);
+        assert!(snapshot.receivers[0].rejected_requests.contains(&("too_large", 1)));
+        assert_eq!(snapshot.recent_rejections[0].message, "too large");
+    }
+}
