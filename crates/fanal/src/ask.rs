@@ -4,7 +4,7 @@ use crate::cli::{Output, QueryArgs, TraceArgs};
 use crate::client::{Client, query_string};
 use anyhow::Context;
 use fanal_base::{Clock, SystemClock};
-use fanal_query::duration;
+use fanal_query::parse_duration;
 use serde::Deserialize;
 use std::fmt::Write as _;
 
@@ -33,7 +33,7 @@ pub(crate) async fn query(args: &QueryArgs) -> anyhow::Result<String> {
     let start = match &args.since {
         Some(text) => {
             let nanos =
-                duration::parse(text).map_err(|error| anyhow::anyhow!("--since: {error}"))?;
+                parse_duration(text).map_err(|error| anyhow::anyhow!("--since: {error}"))?;
             Some(SystemClock.now_unix_nanos().saturating_sub(nanos).to_string())
         }
         None => None,

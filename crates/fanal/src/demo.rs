@@ -38,11 +38,12 @@ async fn run_shop(otlp_http: SocketAddr) {
     loop {
         let mut traces = vec![shop.next_trace()];
         while traces.len() < PAST_TRACES_PER_REQUEST
-            && shop.next_end_unix_nanos() < SystemClock.now_unix_nanos()
+            && shop.next_start_unix_nanos() < SystemClock.now_unix_nanos()
         {
             traces.push(shop.next_trace());
         }
-        let last_end = traces.iter().map(|trace| trace.end_unix_nanos()).max().unwrap_or(0);
+        let ends = traces.iter().map(|it| it.truth.start_unix_nanos + it.truth.duration_nanos);
+        let last_end = ends.max().unwrap_or(0);
         let wait = last_end.saturating_sub(SystemClock.now_unix_nanos());
         tokio::time::sleep(Duration::from_nanos(wait)).await;
         let body = fanal_testkit::encode_request(traces.iter().flat_map(|trace| &trace.spans));

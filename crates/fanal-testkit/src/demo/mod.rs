@@ -54,18 +54,15 @@ impl Shop {
     /// The visit of the next visitor, complete.
     pub fn next_trace(&mut self) -> GeneratedTrace {
         let journey = &JOURNEYS[self.weights.draw(&mut self.random)];
-        let trace_id = TraceId(u128::from(self.random.number()).to_be_bytes().map(|byte| byte | 1));
-        let high = self.random.number().to_be_bytes();
-        let mut id = trace_id.0;
-        id[..8].copy_from_slice(&high);
-        let mut visit =
-            Visit { shop: self, trace_id: TraceId(id), fault: journey.fault, spans: Vec::new() };
+        let halves = [self.random.number(), self.random.number() | 1].map(u64::to_be_bytes);
+        let trace_id = TraceId::from_slice(&halves.concat()).unwrap_or_default();
+        let mut visit = Visit { shop: self, trace_id, fault: journey.fault, spans: Vec::new() };
         let start = visit.shop.next_start_unix_nanos;
         visit.walk(&journey.root, SpanId::default(), start);
         let spans = visit.spans;
         self.next_start_unix_nanos += self.random.log_normal(1000.0, 0.8) * (GAP_NANOS / 1000);
         let truth = TraceTruth::of(&spans);
-        GeneratedTrace { trace_id: TraceId(id), spans, truth }
+        GeneratedTrace { trace_id, spans, truth }
     }
 
     fn resource(&mut self, service: &'static str) -> Arc<Resource> {

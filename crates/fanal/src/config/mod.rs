@@ -7,7 +7,7 @@ mod read;
 mod settings;
 
 pub(crate) use read::{Source, read};
-pub(crate) use settings::{SETTINGS, Setting, reference};
+pub(crate) use settings::{SETTINGS, reference};
 
 use fanal_local::LocalConfig;
 use fanal_pipeline::PipelineConfig;

@@ -7,7 +7,6 @@ use fanal_local::LocalConfig;
 use fanal_pipeline::PipelineConfig;
 use fanal_receivers::ReceiversConfig;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// One setting.

@@ -5,7 +5,7 @@ use anyhow::{Context, ensure};
 use bytes::Bytes;
 use fanal_base::{Clock, SystemClock, cast};
 use fanal_model::TraceId;
-use fanal_query::duration;
+use fanal_query::parse_duration;
 use fanal_testkit::{BodyTemplate, GeneratorConfig, TraceSizes};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -49,7 +49,7 @@ impl Bodies {
             })?;
         }
         let spread_nanos =
-            duration::parse(&args.spread).map_err(|error| anyhow::anyhow!("--spread: {error}"))?;
+            parse_duration(&args.spread).map_err(|error| anyhow::anyhow!("--spread: {error}"))?;
         let templates = (0..TEMPLATES)
             .map(|number| {
                 let seed = args.seed.wrapping_mul(TEMPLATES).wrapping_add(number);

@@ -15,7 +15,7 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// Sends over one connection, which is opened when needed; a clone has its own.
 #[derive(Debug)]
-pub(super) struct HttpSender {
+pub(crate) struct HttpSender {
     target: String,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
@@ -27,11 +27,11 @@ impl Clone for HttpSender {
 }
 
 impl HttpSender {
-    pub(super) fn new(target: &str) -> Self {
+    pub(crate) fn new(target: &str) -> Self {
         Self { target: target.to_owned(), connection: None }
     }
 
-    pub(super) async fn send(&mut self, body: Bytes) -> Answer {
+    pub(crate) async fn send(&mut self, body: Bytes) -> Answer {
         match self.try_send(body).await {
             Ok(answer) => answer,
             Err(error) => {

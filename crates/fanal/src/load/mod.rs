@@ -9,10 +9,12 @@ mod pace;
 mod process;
 mod report;
 
+pub(crate) use http::HttpSender;
+
 use crate::cli::{LoadArgs, Output, Protocol};
 use anyhow::Context;
 use bodies::{Bodies, Body};
-use fanal_query::duration;
+use fanal_query::parse_duration;
 use pace::Pace;
 use process::ProcessUse;
 use report::{Outcome, Report};
@@ -30,7 +32,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// What a server said to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Answer {
+pub(crate) enum Answer {
     /// Durable, but for so many spans that were refused for good.
     Accepted { rejected_spans: u64 },
     /// Try again, after a while.
@@ -80,7 +82,7 @@ struct Shared {
 
 /// Runs the load and answers its report for stdout.
 pub(crate) async fn run(args: &LoadArgs) -> anyhow::Result<String> {
-    let length = duration::parse(&args.duration)
+    let length = parse_duration(&args.duration)
         .map_err(|error| anyhow::anyhow!("--duration: {error}"))
         .map(Duration::from_nanos)?;
     anyhow::ensure!(args.connections > 0, "--connections must be at least 1");
