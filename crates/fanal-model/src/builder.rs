@@ -363,9 +363,18 @@ impl CodeMap {
 /// Where the columns of a source table went.
 #[derive(Debug, Default)]
 struct TableMap {
-    /// By source column: target column, or `None` for overflow; empty before the first row.
-    columns: Vec<Option<u32>>,
+    /// By source column; empty before the first row.
+    columns: Vec<ColumnPlace>,
     codes: Vec<CodeMap>,
+}
+
+/// Where a source column went. Found when its first value comes, so that columns without a value in the rows that
+/// are appended cost the target nothing.
+#[derive(Debug, Clone, Copy)]
+enum ColumnPlace {
+    Unknown,
+    Column(u32),
+    Overflow,
 }
 
 impl TableMap {
@@ -377,15 +386,7 @@ impl TableMap {
         row: usize,
     ) {
         if self.columns.len() != source.columns.len() {
-            self.columns = source
-                .columns
-                .iter()
-                .map(|column| {
-                    let is_overflow = matches!(column.values, AttributeValues::Overflow(_));
-                    let kind = column.get(0).1.attribute_type();
-                    if is_overflow { None } else { target.column_for(&column.key, kind) }
-                })
-                .collect();
+            self.columns.resize(source.columns.len(), ColumnPlace::Unknown);
             self.codes.resize_with(source.columns.len(), CodeMap::default);
         }
         for (&column, &cell) in source.shape(row).iter().zip(cells.cells(row)) {
@@ -402,7 +403,14 @@ impl TableMap {
         cell: usize,
     ) {
         let source_column = &source.columns[column];
-        let Some(target_column) = self.columns[column] else {
+        if matches!(self.columns[column], ColumnPlace::Unknown) {
+            let is_overflow = matches!(source_column.values, AttributeValues::Overflow(_));
+            let kind = source_column.get(cell).1.attribute_type();
+            let known =
+                if is_overflow { None } else { target.column_for(&source_column.key, kind) };
+            self.columns[column] = known.map_or(ColumnPlace::Overflow, ColumnPlace::Column);
+        }
+        let ColumnPlace::Column(target_column) = self.columns[column] else {
             let (key, value) = source_column.get(cell);
             target.push(key, value);
             return;
@@ -509,6 +517,9 @@ mod tests {
         for row in [1, 0, 1] {
             builder.append_row(&source, &mut remap, row);
         }
+        let mut alone = SpanBatchBuilder::default();
+        alone.append_row(&source, &mut Remap::default(), 0);
+        assert_eq!(alone.finish().attributes.columns.len(), 2, "columns that are used, no others");
         let expected = show(sample());
         let shown = show(builder.finish());
         assert_eq!(shown, [&*expected[1], &*expected[0], &*expected[1]]);
