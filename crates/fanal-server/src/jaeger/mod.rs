@@ -13,6 +13,9 @@ mod tags;
 mod trace;
 mod types;
 
+#[cfg(test)]
+mod tests;
+
 use crate::state::App;
 use axum::Router;
 use axum::routing::get;

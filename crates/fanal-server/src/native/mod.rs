@@ -16,6 +16,9 @@ pub(crate) mod span;
 mod status;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 use crate::state::App;
 use axum::Router;
 use axum::routing::get;
