@@ -313,7 +313,7 @@ fn broken_requests_are_refused_whole() {
     check_json("[]", "line 1 column 1: expected an object");
     check_json(
         "{\n  \"resourceSpans\": 7}",
-        "line 2 column 21: invalid type: integer `7`, expected a sequence",
+        "line 2 column 20: invalid type: integer `7`, expected a sequence",
     );
     check_json("{\"resourceSpans\":[\n {},\n 8]}", "line 3 column 2: expected an object");
     check_json(
