@@ -22,7 +22,7 @@ pub(crate) struct RowRef {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Span {
+struct Node {
     trace_id: TraceId,
     start_unix_nanos: u64,
     span_id: SpanId,
@@ -50,12 +50,12 @@ pub(crate) fn block_order(sources: &[&IndexedBatch]) -> Vec<RowRef> {
     order
 }
 
-fn collect(sources: &[&IndexedBatch]) -> Vec<Span> {
+fn collect(sources: &[&IndexedBatch]) -> Vec<Node> {
     let mut spans = Vec::with_capacity(sources.iter().map(|source| source.len()).sum());
     for (number, source) in sources.iter().enumerate() {
         let batch = source.batch();
         for row in 0..batch.len() {
-            spans.push(Span {
+            spans.push(Node {
                 trace_id: batch.trace_ids[row],
                 start_unix_nanos: batch.start_unix_nanos[row],
                 span_id: batch.span_ids[row],
@@ -68,7 +68,7 @@ fn collect(sources: &[&IndexedBatch]) -> Vec<Span> {
 }
 
 /// Ranges of spans of one trace.
-fn runs(spans: &[Span]) -> Vec<Range<usize>> {
+fn runs(spans: &[Node]) -> Vec<Range<usize>> {
     let mut runs = Vec::new();
     let mut start = 0;
     for run in spans.chunk_by(|left, right| left.trace_id == right.trace_id) {
@@ -92,7 +92,7 @@ struct Walk {
 
 impl Walk {
     /// Appends the rows of a trace, whose spans are sorted by start and id.
-    fn trace(&mut self, sources: &[&IndexedBatch], spans: &[Span], order: &mut Vec<RowRef>) {
+    fn trace(&mut self, sources: &[&IndexedBatch], spans: &[Node], order: &mut Vec<RowRef>) {
         self.is_done.clear();
         self.is_done.resize(spans.len(), false);
         self.is_walked.clear();
@@ -124,7 +124,7 @@ impl Walk {
 
     /// The earliest span of the cycle in which the parents of a span end. Linear in all: what is walked here is below
     /// the cycle and descended to next.
-    fn cycle_entry(&mut self, spans: &[Span], from: usize) -> usize {
+    fn cycle_entry(&mut self, spans: &[Node], from: usize) -> usize {
         let mut on_cycle = from;
         while !std::mem::replace(&mut self.is_walked[on_cycle], true) {
             let Some(parent) = self.parent(spans, on_cycle) else { return on_cycle };
@@ -139,7 +139,7 @@ impl Walk {
         earliest
     }
 
-    fn parent(&self, spans: &[Span], number: usize) -> Option<usize> {
+    fn parent(&self, spans: &[Node], number: usize) -> Option<usize> {
         let span = &spans[number];
         if span.parent_span_id.is_zero() || span.parent_span_id == span.span_id {
             return None;
@@ -148,7 +148,7 @@ impl Walk {
     }
 
     /// Lists the children of every span, last first.
-    fn link(&mut self, spans: &[Span]) {
+    fn link(&mut self, spans: &[Node]) {
         self.first_child.clear();
         self.first_child.resize(spans.len(), NONE);
         self.next_sibling.clear();
@@ -161,7 +161,7 @@ impl Walk {
         }
     }
 
-    fn descend(&mut self, root: usize, spans: &[Span], order: &mut Vec<RowRef>) {
+    fn descend(&mut self, root: usize, spans: &[Node], order: &mut Vec<RowRef>) {
         self.stack.push(cast::narrow(root));
         while let Some(next) = self.stack.pop() {
             let number = cast::index(next);
@@ -179,7 +179,7 @@ impl Walk {
 }
 
 /// Whether a span repeats an earlier one of the same id; `first` is the first of that id.
-fn is_duplicate(sources: &[&IndexedBatch], spans: &[Span], first: usize, number: usize) -> bool {
+fn is_duplicate(sources: &[&IndexedBatch], spans: &[Node], first: usize, number: usize) -> bool {
     let span_at = |place: RowRef| sources[cast::index(place.source)].span(cast::index(place.row));
     let own = &spans[number];
     // Copies have the same start, so they lie side by side with nothing but spans of that start between.

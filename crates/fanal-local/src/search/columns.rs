@@ -218,7 +218,7 @@ impl Columns for PartColumns<'_> {
 pub(crate) struct SegmentDictionaries<'a>(pub &'a Segment);
 
 impl SegmentDictionaries<'_> {
-    fn table(&self, column: TextColumn) -> Read<Arc<BytesTable>> {
+    fn table(self, column: TextColumn) -> Read<Arc<BytesTable>> {
         Ok(self.0.dictionary(DictionaryId::Text(column))?.unwrap_or_default())
     }
 }
