@@ -1,12 +1,15 @@
-//! The query string of a request as names and values.
+//! The query string of a request as names and values, and the parameters inside its path.
 //!
 //! Native handlers name the parameters they know and refuse others with the nearest known name; Jaeger's
 //! handlers ignore what they do not know, as Jaeger does. An empty value counts as absent, because forms send it.
 
 use crate::limits::ADDRESS_BYTES_MAX;
 use crate::refusal::Refusal;
-use axum::extract::Query;
+use axum::extract::{FromRequestParts, Path, Query};
 use http::Uri;
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
 
 /// Most changed letters between a typo and the name that is hinted at.
 const TYPO_DISTANCE_MAX: usize = 3;
@@ -62,6 +65,28 @@ impl Parameters {
     /// Every value of a name.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Parameters inside a path, refused in the words of the API whose refusal `R` is.
+pub(crate) struct ApiPath<T, R>(pub(crate) T, PhantomData<R>);
+
+impl<T, R, S> FromRequestParts<S> for ApiPath<T, R>
+where
+    T: DeserializeOwned + Send,
+    R: From<Refusal> + axum::response::IntoResponse,
+    S: Send + Sync,
+{
+    type Rejection = R;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, R> {
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(value)) => Ok(Self(value, PhantomData)),
+            Err(error) => {
+                let message = format!("address is not readable: {}", error.body_text());
+                Err(Refusal::invalid(message).into())
+            }
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! Which address is answered by whom, and what every answer carries.
 
-use crate::limits::ADDRESS_BYTES_MAX;
 use crate::native::error::NativeRefusal;
 use crate::operations::http_counters;
 use crate::refusal::Refusal;
@@ -48,14 +47,9 @@ async fn fallback(request: Request) -> Response {
     ui::answer(request.method(), request.uri(), request.headers())
 }
 
-/// Refuses what is too long before anything reads it, and sets the headers of every answer.
+/// Sets the headers of every answer.
 async fn guard(request: Request, next: Next) -> Response {
-    let address_bytes = request.uri().path().len() + request.uri().query().map_or(0, str::len);
-    let mut response = if address_bytes > ADDRESS_BYTES_MAX {
-        StatusCode::URI_TOO_LONG.into_response()
-    } else {
-        next.run(request).await
-    };
+    let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -99,3 +99,63 @@ fn log_panic(ended: &Result<(), tokio::task::JoinError>) {
         tracing::error!("a connection ended in a panic, which is a bug: {error}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::Notify;
+
+    async fn open() -> TcpListener {
+        TcpListener::bind("127.0.0.1:0").await.expect("a port")
+    }
+
+    async fn fail() -> &'static str {
+        panic!("as told")
+    }
+
+    async fn ask(address: std::net::SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("text");
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_one_connection_and_not_the_server() {
+        let listener = open().await;
+        let address = listener.local_addr().expect("an address");
+        let router = Router::new().route("/", get(|| async { "here" })).route("/panic", get(fail));
+        let (stop, stopping) = watch::channel(false);
+        let server = tokio::spawn(serve(listener, router, stopping));
+        assert_eq!(ask(address, "/panic").await, "");
+        assert!(ask(address, "/").await.ends_with("here"));
+        stop.send_replace(true);
+        server.await.expect("no panic").expect("no failure");
+        assert!(TcpStream::connect(address).await.is_err(), "the door is closed");
+    }
+
+    #[tokio::test]
+    async fn open_requests_are_answered_before_the_end() {
+        let listener = open().await;
+        let address = listener.local_addr().expect("an address");
+        let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (signal, gate) = (Arc::clone(&entered), Arc::clone(&leave));
+        let slow = move || async move {
+            signal.notify_one();
+            gate.notified().await;
+            "done"
+        };
+        let (stop, stopping) = watch::channel(false);
+        let server = tokio::spawn(serve(listener, Router::new().route("/", get(slow)), stopping));
+        let answer = tokio::spawn(ask(address, "/"));
+        entered.notified().await;
+        drop(stop);
+        leave.notify_one();
+        assert!(answer.await.expect("no panic").ends_with("done"));
+        server.await.expect("no panic").expect("no failure");
+    }
+}

@@ -6,10 +6,10 @@ use super::types::{JaegerEnvelope, JaegerError, JaegerOperation, JaegerTrace};
 use super::{ids, trace as traces_of};
 use crate::answer::{self, JSON};
 use crate::limits::Limits;
-use crate::parameters::Parameters;
+use crate::parameters::{ApiPath, Parameters};
 use crate::refusal::Refusal;
 use crate::state::App;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use fanal_base::ErrorKind;
 use fanal_model::{SpanKind, TraceId};
@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 type Answer = Result<Response, JaegerRefusal>;
+type JaegerPath = ApiPath<String, JaegerRefusal>;
 
 /// How a client wants its answer written.
 #[derive(Debug, Clone, Copy)]
@@ -71,11 +72,11 @@ pub(crate) async fn services(State(app): State<Arc<App>>, uri: Uri) -> Answer {
 /// `GET /api/services/{service}/operations`
 pub(crate) async fn service_operations(
     State(app): State<Arc<App>>,
-    Path(service): Path<String>,
+    path: JaegerPath,
     uri: Uri,
 ) -> Answer {
     let style = Style::read(&Parameters::read(&uri)?, &app);
-    let operations = app.ask(app.given.query.operations(&app.tenant, &service)).await?;
+    let operations = app.ask(app.given.query.operations(&app.tenant, &path.0)).await?;
     let names: BTreeSet<String> = operations.into_iter().map(|operation| operation.name).collect();
     style.answer(&list(names.into_iter().collect()))
 }
@@ -99,14 +100,14 @@ pub(crate) async fn operations(State(app): State<Arc<App>>, uri: Uri) -> Answer 
 }
 
 /// `GET /api/traces/{id}`
-pub(crate) async fn trace(State(app): State<Arc<App>>, Path(id): Path<String>, uri: Uri) -> Answer {
+pub(crate) async fn trace(State(app): State<Arc<App>>, path: JaegerPath, uri: Uri) -> Answer {
     let parameters = Parameters::read(&uri)?;
     let style = Style::read(&parameters, &app);
     let is_raw = flag(&parameters, "raw")?;
     // Hints of other stores; a wrong one is refused all the same.
     micros(&parameters, "start")?;
     micros(&parameters, "end")?;
-    let found = app.trace(ids::read(&id)?).await.map_err(|refusal| match refusal.kind {
+    let found = app.trace(ids::read(&path.0)?).await.map_err(|refusal| match refusal.kind {
         ErrorKind::NotFound => Refusal::not_found("trace not found"),
         _ => refusal,
     })?;

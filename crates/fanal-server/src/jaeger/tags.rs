@@ -73,29 +73,29 @@ pub(crate) fn dot_address(tag: &mut JaegerTag) {
 mod tests {
     use super::*;
 
-    fn check(value: Value, expect: &str) {
-        let shown = serde_json::to_string(&tag("k", &value)).expect("JSON");
+    fn check(value: &Value, expect: &str) {
+        let shown = serde_json::to_string(&tag("k", value)).expect("JSON");
         assert_eq!(shown, format!(r#"{{"key":"k",{expect}}}"#), "{value:?}");
     }
 
     #[test]
     fn values_have_jaeger_types() {
-        check(Value::String("a".into()), r#""type":"string","value":"a""#);
-        check(Value::Bool(true), r#""type":"bool","value":true"#);
-        check(Value::Int(200), r#""type":"int64","value":200"#);
-        check(Value::Int(9_007_199_254_740_991), r#""type":"int64","value":9007199254740991"#);
-        check(Value::Int(9_007_199_254_740_992), r#""type":"int64","value":"9007199254740992""#);
-        check(Value::Int(i64::MIN), r#""type":"int64","value":"-9223372036854775808""#);
-        check(Value::Float(1.5), r#""type":"float64","value":1.5"#);
-        check(Value::Float(f64::NAN), r#""type":"float64","value":"NaN""#);
-        check(Value::Bytes(vec![0, 1]), r#""type":"binary","value":"AAE=""#);
-        check(Value::Empty, r#""type":"string","value":"""#);
+        check(&Value::String("a".into()), r#""type":"string","value":"a""#);
+        check(&Value::Bool(true), r#""type":"bool","value":true"#);
+        check(&Value::Int(200), r#""type":"int64","value":200"#);
+        check(&Value::Int(9_007_199_254_740_991), r#""type":"int64","value":9007199254740991"#);
+        check(&Value::Int(9_007_199_254_740_992), r#""type":"int64","value":"9007199254740992""#);
+        check(&Value::Int(i64::MIN), r#""type":"int64","value":"-9223372036854775808""#);
+        check(&Value::Float(1.5), r#""type":"float64","value":1.5"#);
+        check(&Value::Float(f64::NAN), r#""type":"float64","value":"NaN""#);
+        check(&Value::Bytes(vec![0, 1]), r#""type":"binary","value":"AAE=""#);
+        check(&Value::Empty, r#""type":"string","value":"""#);
         check(
-            Value::Array(vec![Value::Int(1), Value::String("b".into()), Value::Empty]),
+            &Value::Array(vec![Value::Int(1), Value::String("b".into()), Value::Empty]),
             r#""type":"string","value":"[1,\"b\",null]""#,
         );
         check(
-            Value::Map(vec![("a".into(), Value::Bool(false))]),
+            &Value::Map(vec![("a".into(), Value::Bool(false))]),
             r#""type":"string","value":"{\"a\":false}""#,
         );
     }

@@ -8,10 +8,10 @@ use super::types::{
 };
 use super::{ids, openapi as document, search as searching, span as spans, status as statuses};
 use crate::answer::{self, JSON, PROTOBUF};
-use crate::parameters::Parameters;
+use crate::parameters::{ApiPath, Parameters};
 use crate::refusal::Refusal;
 use crate::state::App;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use fanal_formats::otlp;
 use http::header::{ACCEPT, CONTENT_DISPOSITION, VARY};
@@ -20,6 +20,7 @@ use serde::Serialize;
 use std::sync::Arc;
 
 type Answer = Result<Response, NativeRefusal>;
+type NativePath<T> = ApiPath<T, NativeRefusal>;
 
 fn json(app: &App, value: &impl Serialize) -> Answer {
     let bytes = answer::json_bytes(value, &app.given.limits)?;
@@ -53,11 +54,11 @@ pub(crate) async fn services(State(app): State<Arc<App>>, uri: Uri) -> Answer {
 ))]
 pub(crate) async fn operations(
     State(app): State<Arc<App>>,
-    Path(service): Path<String>,
+    path: NativePath<String>,
     uri: Uri,
 ) -> Answer {
     Parameters::read_known(&uri, &[])?;
-    let mut found = app.ask(app.given.query.operations(&app.tenant, &service)).await?;
+    let mut found = app.ask(app.given.query.operations(&app.tenant, &path.0)).await?;
     found.sort();
     let write = |operation: fanal_storage::Operation| Operation {
         name: operation.name,
@@ -97,9 +98,13 @@ pub(crate) async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     (status = 200, body = TraceSkeleton),
     (status = "default", body = ErrorResponse),
 ))]
-pub(crate) async fn trace(State(app): State<Arc<App>>, Path(id): Path<String>, uri: Uri) -> Answer {
+pub(crate) async fn trace(
+    State(app): State<Arc<App>>,
+    path: NativePath<String>,
+    uri: Uri,
+) -> Answer {
     Parameters::read_known(&uri, &[])?;
-    let trace = app.trace(ids::trace_id(&id)?).await?;
+    let trace = app.trace(ids::trace_id(&path.0)?).await?;
     let slots = color_slots(&app).await?;
     let limits = app.given.limits;
     let bytes = app.compute(move || answer::json_bytes(&skeleton(&trace, &slots), &limits)).await?;
@@ -116,10 +121,11 @@ pub(crate) async fn trace(State(app): State<Arc<App>>, Path(id): Path<String>, u
 ))]
 pub(crate) async fn span(
     State(app): State<Arc<App>>,
-    Path((id, span)): Path<(String, String)>,
+    path: NativePath<(String, String)>,
     uri: Uri,
 ) -> Answer {
     Parameters::read_known(&uri, &[])?;
+    let (id, span) = path.0;
     let trace = app.trace(ids::trace_id(&id)?).await?;
     json(&app, &spans::detail(&trace, &span)?)
 }
@@ -137,7 +143,7 @@ pub(crate) async fn span(
 ))]
 pub(crate) async fn otlp(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    path: NativePath<String>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Answer {
@@ -152,7 +158,7 @@ pub(crate) async fn otlp(
     };
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_protobuf = accept.contains(PROTOBUF) || accept.contains("application/protobuf");
-    let trace = app.trace(ids::trace_id(&id)?).await?;
+    let trace = app.trace(ids::trace_id(&path.0)?).await?;
     let trace_id = trace.trace_id;
     let limits = app.given.limits;
     let encode = move || {

@@ -82,7 +82,16 @@ async fn metrics_count() {
 }
 
 #[tokio::test]
-async fn long_addresses_are_refused() {
-    let path = format!("/?a={}", "a".repeat(crate::limits::ADDRESS_BYTES_MAX));
-    assert_eq!(Server::new().get(&path).await.status, 414);
+async fn addresses_that_are_no_text_or_too_long_are_refused_in_the_words_of_the_api() {
+    let server = Server::new();
+    let bad = http::StatusCode::BAD_REQUEST;
+    server.check_refusal("/fanal/v1/trace/%FF", bad, None, "address is not readable").await;
+    server.check_refusal("/fanal/v1/services/%FF/operations", bad, None, "address is not").await;
+    let long = format!("/fanal/v1/search?tag={}", "a".repeat(crate::limits::ADDRESS_BYTES_MAX));
+    server.check_refusal(&long, bad, None, "address has 16").await;
+    let jaeger = server.get("/api/traces/%FF").await;
+    assert_eq!(
+        (jaeger.status, &jaeger.json()["errors"][0]["code"]),
+        (400, &serde_json::json!(400))
+    );
 }
