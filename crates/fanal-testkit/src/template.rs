@@ -179,13 +179,13 @@ fn read_u64(bytes: &[u8], at: usize) -> u64 {
 fn replace_digits(run: &mut [u8], is_hex: bool, mask: u64) {
     let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     let mut state = mix(run.iter().fold(mask, fold));
-    let alphabet: &[u8] = if is_hex { b"0123456789abcdef" } else { b"0123456789" };
-    let base = cast::wide(alphabet.len());
     for chunk in run.chunks_mut(16) {
         let mut rest = state;
         for digit in chunk {
-            *digit = alphabet[cast::size(rest % base)];
-            rest /= base;
+            // Constant divisors: the load program does this for every span.
+            let value = if is_hex { rest % 16 } else { rest % 10 };
+            rest = if is_hex { rest / 16 } else { rest / 10 };
+            *digit = b"0123456789abcdef"[cast::size(value)];
         }
         state = mix(state);
     }
@@ -194,11 +194,132 @@ fn replace_digits(run: &mut [u8], is_hex: bool, mask: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::otlp::encode_request;
+    use crate::span::push_into;
+    use fanal_formats::otlp::protobuf;
+    use fanal_model::{IndexedBatch, SpanBatch, SpanBatchBuilder, SpanId, StatusCode};
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::Arc;
+
+    const NOW: u64 = 1_760_000_000_000_000_000;
+
+    fn config() -> GeneratorConfig {
+        GeneratorConfig {
+            link_probability: 0.2,
+            duplicate_probability: 0.02,
+            ..GeneratorConfig::default()
+        }
+    }
+
+    fn decode(body: &[u8]) -> IndexedBatch {
+        let decoded = protobuf::decode_request(body).expect("a request");
+        assert_eq!(decoded.rejected_spans, 0);
+        decoded.batch.validate().expect("consistent");
+        IndexedBatch::new(Arc::new(decoded.batch)).expect("decodes")
+    }
 
     #[test]
     fn a_span_takes_about_five_hundred_bytes() {
         let template = BodyTemplate::generate(GeneratorConfig::default(), 1, 20_000);
         let bytes = cast::wide(template.byte_count()) / template.span_count();
         assert!((450..=550).contains(&bytes), "{bytes} bytes a span");
+    }
+
+    /// Spans by id as text, whatever their order.
+    fn show(batch: SpanBatch) -> BTreeSet<String> {
+        let batch = IndexedBatch::new(Arc::new(batch)).expect("decodes");
+        batch
+            .spans()
+            .map(|span| {
+                let events: Vec<_> = span
+                    .events()
+                    .map(|it| (it.name(), it.attributes().collect::<Vec<_>>()))
+                    .collect();
+                let links: Vec<_> = span
+                    .links()
+                    .map(|it| (it.span_id(), it.attributes().collect::<Vec<_>>()))
+                    .collect();
+                let attributes: Vec<_> = span.attributes().collect();
+                let ids = (span.trace_id(), span.span_id(), span.parent_span_id());
+                let times = (span.start_unix_nanos(), span.end_unix_nanos());
+                let words = (span.name(), span.kind(), span.status_code(), span.status_message());
+                let owner = (span.resource(), span.scope(), span.flags());
+                format!("{ids:?} {times:?} {words:?} {attributes:?} {events:?} {links:?} {owner:?}")
+            })
+            .collect()
+    }
+
+    #[test]
+    fn encoded_requests_decode_to_the_same_spans() {
+        let mut generator = Generator::new(config(), 9);
+        let traces: Vec<_> = (0..100).map(|_| generator.next_trace(NOW)).collect();
+        let spans = || traces.iter().flat_map(|trace| &trace.spans);
+        let mut builder = SpanBatchBuilder::default();
+        push_into(spans(), &mut builder);
+        let expected = show(builder.finish());
+        let found = protobuf::decode_request(&encode_request(spans())).expect("a request");
+        assert_eq!(show(found.batch), expected);
+    }
+
+    #[test]
+    fn instances_are_whole_traces_with_the_truth_of_the_template() {
+        let template = BodyTemplate::generate(config(), 2, 3_000);
+        let mut seen = BTreeSet::new();
+        for sequence in [0, 1, 2, u64::MAX] {
+            let mut body = b"front".to_vec();
+            template.instantiate(&mut body, sequence, NOW);
+            let batch = decode(&body[5..]);
+            assert_eq!(cast::wide(batch.len()), template.span_count());
+            let mut traces: BTreeMap<TraceId, BTreeMap<SpanId, _>> = BTreeMap::new();
+            for span in batch.spans() {
+                traces.entry(span.trace_id()).or_default().insert(span.span_id(), span);
+                let start = span.start_unix_nanos();
+                assert!((NOW - 1_000_000_000..NOW + 3_600_000_000_000).contains(&start), "{start}");
+                assert!(span.end_unix_nanos() > start);
+            }
+            let ids: Vec<TraceId> = template.trace_ids(sequence).collect();
+            assert_eq!(ids.iter().collect::<BTreeSet<_>>(), traces.keys().collect());
+            for (id, truth) in ids.iter().zip(template.truths()) {
+                assert!(seen.insert(*id), "trace {id} twice");
+                let spans = &traces[id];
+                assert_eq!(cast::wide(spans.len()), truth.span_count);
+                let roots: Vec<_> =
+                    spans.values().filter(|span| span.parent_span_id().is_zero()).collect();
+                assert_eq!(roots.len(), 1);
+                assert_eq!(roots[0].service_name(), truth.root_service);
+                assert_eq!(roots[0].name(), truth.root_name);
+                let is_known = |id: SpanId| id.is_zero() || spans.contains_key(&id);
+                assert!(spans.values().all(|span| is_known(span.parent_span_id())));
+                let is_error =
+                    |span: &&_| fanal_model::SpanRef::status_code(span) == StatusCode::Error;
+                assert_eq!(cast::wide(spans.values().filter(is_error).count()), truth.error_count);
+            }
+        }
+    }
+
+    #[test]
+    fn instances_differ_in_what_varies_and_equal_texts_stay_equal() {
+        let template = BodyTemplate::generate(GeneratorConfig::clean(), 2, 2_000);
+        let users = |sequence: u64| {
+            let mut body = Vec::new();
+            template.instantiate(&mut body, sequence, NOW);
+            let batch = decode(&body);
+            let mut users: BTreeMap<TraceId, BTreeSet<String>> = BTreeMap::new();
+            for span in batch.spans() {
+                let user = span.attribute("user.id").map(|user| user.to_text().into_owned());
+                users.entry(span.trace_id()).or_default().extend(user);
+            }
+            users
+        };
+        let (first, second) = (users(1), users(2));
+        assert!(first.values().all(|users| users.len() <= 1), "{first:?}");
+        let all = |users: &BTreeMap<_, BTreeSet<String>>| {
+            users.values().flatten().cloned().collect::<BTreeSet<_>>()
+        };
+        assert!(all(&first).len() > 50 && all(&first).is_disjoint(&all(&second)));
+        let mut same = (Vec::new(), Vec::new());
+        template.instantiate(&mut same.0, 7, NOW);
+        template.instantiate(&mut same.1, 7, NOW);
+        assert!(same.0 == same.1 && same.0.len() == template.byte_count());
     }
 }
