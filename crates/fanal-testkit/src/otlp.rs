@@ -38,8 +38,8 @@ pub(crate) enum MarkKind {
     SpanId,
     /// 8 bytes, little endian nanoseconds.
     Time,
-    /// So many ASCII digits, hex ones if some letter is there.
-    Digits { count: usize, is_hex: bool },
+    /// So many ASCII digits, hex ones if some letter is there; equal runs have equal hashes.
+    Digits { count: usize, is_hex: bool, hash: u64 },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,7 +215,10 @@ fn mark_digits(message: &mut Message, text: &str) {
         let count = run.iter().filter(|byte| is_digit(byte)).count();
         let is_hex = run[..count].iter().any(u8::is_ascii_lowercase);
         if count >= VARYING_DIGITS_MIN {
-            let kind = MarkKind::Digits { count, is_hex };
+            let fold =
+                |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            let hash = run[..count].iter().fold(0xcbf2_9ce4_8422_2325, fold);
+            let kind = MarkKind::Digits { count, is_hex, hash };
             message.marks.push(Mark { offset: base + start, kind });
         }
         start += run.len();

@@ -84,8 +84,8 @@ impl BodyTemplate {
                     let time = base_unix_nanos.saturating_add(stretched);
                     body[at..at + 8].copy_from_slice(&time.to_le_bytes());
                 }
-                MarkKind::Digits { count, is_hex } => {
-                    replace_digits(&mut body[at..at + count], is_hex, mask.digits);
+                MarkKind::Digits { count, is_hex, hash } => {
+                    write_digits(&mut body[at..at + count], is_hex, mix(mask.digits ^ hash));
                 }
             }
         }
@@ -175,10 +175,8 @@ fn read_u64(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(word)
 }
 
-/// Other digits of the same alphabet; equal runs of an instance stay equal.
-fn replace_digits(run: &mut [u8], is_hex: bool, mask: u64) {
-    let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    let mut state = mix(run.iter().fold(mask, fold));
+/// Overwrites a run with the digits that follow from `state`.
+fn write_digits(run: &mut [u8], is_hex: bool, mut state: u64) {
     for chunk in run.chunks_mut(16) {
         let mut rest = state;
         for digit in chunk {
