@@ -223,3 +223,82 @@ impl SpanStore for MemoryStore {
         ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::predicate::SpanCondition;
+    use fanal_model::{Resource, Scope, SpanId, Value};
+
+    /// Spans as trace, service and start; ids follow from the order.
+    fn tenant(spans: &[(u8, &str, u64)]) -> Tenant {
+        let store = MemoryStore::new();
+        let name = TenantId::default_tenant();
+        for (number, &(trace, service, start)) in (1..).zip(spans) {
+            let mut builder = SpanBatchBuilder::default();
+            let service = vec![("service.name".to_owned(), Value::String(service.to_owned()))];
+            let resource = Resource { attributes: service, ..Resource::default() };
+            let resource = builder.intern_resource(&resource);
+            let scope = builder.intern_scope(&Scope::default());
+            builder.finish_span(&SpanFields {
+                trace_id: TraceId([trace; 16]),
+                span_id: SpanId([number; 8]),
+                start_unix_nanos: start,
+                end_unix_nanos: start + 1,
+                resource,
+                scope,
+                ..SpanFields::default()
+            });
+            store.keep(&name, builder.finish()).expect("kept");
+        }
+        let mut state = store.state.into_inner().expect("not poisoned");
+        state.tenants.remove(&name).unwrap_or_default()
+    }
+
+    #[test]
+    fn traces_are_found_newest_first_by_their_earliest_span() {
+        let spans =
+            [(3, "cart", 50), (1, "cart", 40), (2, "cart", 40), (3, "pay", 10), (4, "pay", 90)];
+        let tenant = tenant(&spans);
+        let check =
+            |service: Option<&str>, times: (u64, u64), after, limit, expect: &[u8], more| {
+                let found = tenant.find(&FindTraces {
+                    conditions: service
+                        .map(|it| SpanCondition::Service(it.into()))
+                        .into_iter()
+                        .collect(),
+                    start_min_unix_nanos: times.0,
+                    start_max_unix_nanos: times.1,
+                    limit,
+                    after,
+                });
+                let ids: Vec<u8> = found.traces.iter().map(|it| it.trace_id.0[0]).collect();
+                assert_eq!((&*ids, found.has_more), (expect, more), "{service:?} {times:?}");
+            };
+        let always = (0, u64::MAX);
+        check(None, always, None, 9, &[4, 1, 2, 3], false);
+        check(None, always, None, 4, &[4, 1, 2, 3], false);
+        check(None, always, None, 3, &[4, 1, 2], true);
+        check(Some("cart"), always, None, 9, &[1, 2, 3], false);
+        check(Some("cart"), (50, 50), None, 9, &[3], false);
+        check(Some("pay"), (11, 89), None, 9, &[], false);
+        let at = |start_unix_nanos, id| {
+            Some(TracePosition { start_unix_nanos, trace_id: TraceId([id; 16]) })
+        };
+        check(None, always, at(40, 1), 9, &[2, 3], false);
+        check(None, always, at(40, 0), 1, &[1], true);
+        check(None, always, at(10, 3), 9, &[], false);
+    }
+
+    #[test]
+    fn traces_services_and_counts_are_told() {
+        let tenant = tenant(&[(1, "b", 5), (2, "a", 9), (1, "b", 7)]);
+        let trace = tenant.trace(TraceId([1; 16]), Projection::Full).expect("stored");
+        assert_eq!(trace.spans.span_ids, [SpanId([1; 8]), SpanId([3; 8])]);
+        assert!(tenant.trace(TraceId([9; 16]), Projection::Summary).is_none());
+        assert_eq!(tenant.services, ["b", "a"]);
+        let stats = tenant.stats();
+        let newest = stats.newest_trace.map(|it| (it.start_unix_nanos, it.trace_id.0[0]));
+        assert_eq!((stats.spans, newest), (3, Some((9, 2))));
+    }
+}

@@ -218,3 +218,80 @@ fn order_int_float(int: i64, float: f64) -> Option<Ordering> {
     let fraction = float.fract();
     Some(int.cmp(&whole).then_with(|| 0.0_f64.partial_cmp(&fraction).unwrap_or(Ordering::Equal)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+
+    fn check(value: &Value, comparison: Comparison, operands: &[Value], expect: bool) {
+        let test = AttributeTest::Compare(comparison, operands.to_vec());
+        assert_eq!(test.passes_value(value), expect, "{value:?} {comparison:?} {operands:?}");
+    }
+
+    fn text(text: &str) -> Value {
+        Value::String(text.to_owned())
+    }
+
+    #[test]
+    fn values_compare_within_their_type() {
+        check(&text("b"), Equal, &[text("b")], true);
+        check(&text("b"), Less, &[text("a"), text("c")], true);
+        check(&text("5"), Equal, &[Value::Int(5)], false);
+        check(&text("10"), Less, &[text("9")], true);
+        check(&Value::Bool(true), Greater, &[Value::Bool(false)], true);
+        check(&Value::Bool(true), Equal, &[text("true")], false);
+        check(&Value::Bytes(vec![1, 2]), GreaterOrEqual, &[Value::Bytes(vec![1])], true);
+        check(&Value::Empty, Equal, &[Value::Empty], false);
+        check(&Value::Array(vec![]), Equal, &[Value::Array(vec![])], false);
+        check(&text("b"), Equal, &[], false);
+    }
+
+    #[test]
+    fn ints_and_floats_compare_by_number() {
+        check(&Value::Int(5), Equal, &[Value::Float(5.0)], true);
+        check(&Value::Float(5.5), Greater, &[Value::Int(5)], true);
+        check(&Value::Float(-5.5), Less, &[Value::Int(-5)], true);
+        check(&Value::Int(-5), Greater, &[Value::Float(-5.5)], true);
+        check(&Value::Float(-0.0), Equal, &[Value::Int(0)], true);
+        let beyond = 9_007_199_254_740_993;
+        check(&Value::Int(beyond), Equal, &[Value::Float(9_007_199_254_740_992.0)], false);
+        check(&Value::Int(beyond), Greater, &[Value::Float(9_007_199_254_740_992.0)], true);
+        check(&Value::Int(i64::MAX), Less, &[Value::Float(9_223_372_036_854_775_808.0)], true);
+        check(&Value::Int(i64::MIN), Equal, &[Value::Float(-9_223_372_036_854_775_808.0)], true);
+        check(&Value::Int(i64::MIN), Greater, &[Value::Float(f64::NEG_INFINITY)], true);
+        for comparison in [Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual] {
+            check(&Value::Float(f64::NAN), comparison, &[Value::Float(f64::NAN)], false);
+            check(&Value::Int(1), comparison, &[Value::Float(f64::NAN)], false);
+        }
+    }
+
+    #[test]
+    fn not_equal_wants_the_type_and_no_equal_operand() {
+        check(&text("a"), NotEqual, &[text("b")], true);
+        check(&text("a"), NotEqual, &[text("b"), text("a")], false);
+        check(&text("a"), NotEqual, &[Value::Int(1)], false);
+        check(&text("a"), NotEqual, &[Value::Int(1), text("b")], true);
+        check(&Value::Int(1), NotEqual, &[text("1"), Value::Float(1.0)], false);
+        check(&Value::Int(1), NotEqual, &[], false);
+    }
+
+    #[test]
+    fn texts_equal_whatever_the_type() {
+        let check = |value: Value, expect: &str| {
+            assert!(AttributeTest::TextEquals(expect.to_owned()).passes_value(&value), "{value:?}");
+            assert!(AttributeTest::Exists.passes_value(&value));
+            let other = AttributeTest::TextEquals(format!("{expect}."));
+            assert!(!other.passes_value(&value), "{value:?}");
+        };
+        check(text("a"), "a");
+        check(Value::Int(-5), "-5");
+        check(Value::Float(1.5), "1.5");
+        check(Value::Float(5.0), "5");
+        check(Value::Bool(true), "true");
+        check(Value::Bytes(vec![0, 255]), "00ff");
+        check(Value::Empty, "");
+        check(Value::Array(vec![text("a"), Value::Int(1), Value::Empty]), r#"["a",1,null]"#);
+        check(Value::Map(vec![("k".into(), Value::Bool(false))]), r#"{"k":false}"#);
+    }
+}
