@@ -1,9 +1,9 @@
 //! The last few assembled traces, so that the details of a big trace's spans do not assemble it again.
 //!
-//! Bounded in traces, in spans and in age (`limits`); holds nothing that an answer made later than
-//! [`CACHED_TRACE_AGE_MAX_NANOS`] may show.
+//! Bounded in traces, in spans and in age (`limits`). Ages count from the end of the fetch, so that a trace that
+//! takes long is kept all the same.
 
-use crate::limits::{CACHED_SPANS_MAX, CACHED_TRACE_AGE_MAX_NANOS, CACHED_TRACES_MAX};
+use crate::limits::{CACHED_SPAN_AGE_MAX_NANOS, CACHED_SPANS_MAX, CACHED_TRACES_MAX};
 use fanal_model::TraceId;
 use fanal_query::Trace;
 use std::collections::VecDeque;
@@ -20,18 +20,24 @@ struct CachedTrace {
 }
 
 impl TraceCache {
-    /// The trace, if it is here and young enough at `now`.
-    pub(crate) fn get(&self, trace_id: TraceId, now_unix_nanos: u64) -> Option<Arc<Trace>> {
+    /// The trace, if it is here and younger than `age_max_nanos` at `now`.
+    pub(crate) fn get(
+        &self,
+        trace_id: TraceId,
+        now_unix_nanos: u64,
+        age_max_nanos: u64,
+    ) -> Option<Arc<Trace>> {
+        // A clock that was set back makes an entry old, not young for ever.
+        let age = |entry: &CachedTrace| {
+            now_unix_nanos.checked_sub(entry.fetched_unix_nanos).unwrap_or(u64::MAX)
+        };
         let mut cached = self.lock();
-        cached.retain(|entry| {
-            let age = now_unix_nanos.checked_sub(entry.fetched_unix_nanos);
-            age.is_some_and(|age| age < CACHED_TRACE_AGE_MAX_NANOS)
-        });
+        cached.retain(|entry| age(entry) < CACHED_SPAN_AGE_MAX_NANOS);
         let entry = cached.iter().find(|entry| entry.trace.trace_id == trace_id)?;
-        Some(Arc::clone(&entry.trace))
+        (age(entry) < age_max_nanos).then(|| Arc::clone(&entry.trace))
     }
 
-    /// Keeps a trace that was asked for at `now`; the oldest ones go when a bound is passed.
+    /// Keeps a trace that was fetched at `now`; the oldest ones go when a bound is passed.
     pub(crate) fn put(&self, trace: &Arc<Trace>, now_unix_nanos: u64) {
         if trace.spans.len() > CACHED_SPANS_MAX {
             return;

@@ -32,8 +32,12 @@ pub const CACHED_TRACES_MAX: usize = 8;
 /// Spans of all assembled traces that are kept; a larger trace is assembled for each request.
 pub const CACHED_SPANS_MAX: usize = 500_000;
 
-/// Age above which an assembled trace is fetched again, in nanoseconds: how stale an open trace can be.
+/// Age above which an assembled trace is fetched again, in nanoseconds: how stale a trace can be when it is opened.
 pub const CACHED_TRACE_AGE_MAX_NANOS: u64 = 2_000_000_000;
+
+/// The same for a single span of a trace that is open, in nanoseconds: the rows that a client sees stay the rows
+/// that it asks for.
+pub const CACHED_SPAN_AGE_MAX_NANOS: u64 = 60_000_000_000;
 
 /// Limits that an operator or a test may set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

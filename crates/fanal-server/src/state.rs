@@ -1,7 +1,7 @@
 //! What the server is given, and what it keeps while it runs.
 
 use crate::cache::TraceCache;
-use crate::limits::Limits;
+use crate::limits::{CACHED_SPAN_AGE_MAX_NANOS, CACHED_TRACE_AGE_MAX_NANOS, Limits};
 use crate::native::types::Listener;
 use crate::operations::http_counters::HttpCounters;
 use crate::refusal::Refusal;
@@ -120,14 +120,19 @@ impl App {
     /// A whole trace, from the cache while it is young; a refusal when no span of it is stored.
     pub(crate) async fn trace(&self, trace_id: TraceId) -> Result<Arc<Trace>, Refusal> {
         let now = self.given.clock.now_unix_nanos();
-        if let Some(trace) = self.cache.get(trace_id, now) {
+        if let Some(trace) = self.cache.get(trace_id, now, CACHED_TRACE_AGE_MAX_NANOS) {
             return Ok(trace);
         }
         let found = self.ask(self.given.query.trace(&self.tenant, trace_id)).await?;
         let trace = found
             .map(Arc::new)
             .ok_or_else(|| Refusal::not_found(format!("no span of trace {trace_id} is stored")))?;
-        self.cache.put(&trace, now);
+        self.cache.put(&trace, self.given.clock.now_unix_nanos());
         Ok(trace)
+    }
+
+    /// The trace as a client has it open, if it is still in the cache.
+    pub(crate) fn open_trace(&self, trace_id: TraceId) -> Option<Arc<Trace>> {
+        self.cache.get(trace_id, self.given.clock.now_unix_nanos(), CACHED_SPAN_AGE_MAX_NANOS)
     }
 }

@@ -45,13 +45,13 @@ pub(crate) fn answer(method: &Method, uri: &Uri, headers: &HeaderMap) -> Respons
     let is_hashed = path.starts_with(HASHED);
     let page = || if is_hashed { None } else { find(INDEX) };
     match find(path).or_else(page) {
-        Some(file) => file.answer(method, headers),
+        Some(file) => file.answer(headers),
         None => (StatusCode::NOT_FOUND, "no such file; reload the page\n").into_response(),
     }
 }
 
 impl UiFile {
-    fn answer(&self, method: &Method, headers: &HeaderMap) -> Response {
+    fn answer(&self, headers: &HeaderMap) -> Response {
         let caching = if self.path.starts_with(HASHED) { FOREVER } else { ASK_ALWAYS };
         let mut fields =
             vec![(CACHE_CONTROL, caching), (ETAG, self.tag), (VARY, ACCEPT_ENCODING.as_str())];
@@ -70,7 +70,7 @@ impl UiFile {
             }
             None => self.plain,
         };
-        with_fields(StatusCode::OK, fields, if *method == Method::HEAD { &[] } else { body })
+        with_fields(StatusCode::OK, fields, body)
     }
 }
 
@@ -143,11 +143,11 @@ mod tests {
         let file =
             UiFile { path: "assets/a-1.js", tag: "\"t\"", plain: b"long", gzip: Some(b"gz") };
         let mut headers = HeaderMap::new();
-        let plain = file.answer(&Method::GET, &headers);
+        let plain = file.answer(&headers);
         assert_eq!(plain.headers()[CACHE_CONTROL], FOREVER);
         assert!(plain.headers().get(CONTENT_ENCODING).is_none());
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let gzip = file.answer(&Method::GET, &headers);
+        let gzip = file.answer(&headers);
         assert_eq!(gzip.headers()[CONTENT_ENCODING], "gzip");
         assert_eq!(gzip.headers()[CONTENT_TYPE], "text/javascript; charset=utf-8");
     }

@@ -32,9 +32,9 @@ async fn color_slots(app: &App) -> Result<ColorSlots, Refusal> {
 }
 
 /// Every service that a stored span names.
-#[utoipa::path(get, path = "/fanal/v1/services", responses(
-    (status = 200, body = ServicesResponse),
-    (status = "default", body = ErrorResponse),
+#[utoipa::path(get, tag = "native", path = "/fanal/v1/services", responses(
+    (status = 200, description = "The services", body = ServicesResponse),
+    (status = "default", description = "A refusal", body = ErrorResponse),
 ))]
 pub(crate) async fn services(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     Parameters::read_known(&uri, &[])?;
@@ -46,11 +46,11 @@ pub(crate) async fn services(State(app): State<Arc<App>>, uri: Uri) -> Answer {
 }
 
 /// Span names of a service, with their kinds. Empty for a service that no stored span names.
-#[utoipa::path(get, path = "/fanal/v1/services/{service}/operations", params(
+#[utoipa::path(get, tag = "native", path = "/fanal/v1/services/{service}/operations", params(
     ("service" = String, Path, description = "Name of the service"),
 ), responses(
-    (status = 200, body = OperationsResponse),
-    (status = "default", body = ErrorResponse),
+    (status = 200, description = "The operations", body = OperationsResponse),
+    (status = "default", description = "A refusal", body = ErrorResponse),
 ))]
 pub(crate) async fn operations(
     State(app): State<Arc<App>>,
@@ -68,7 +68,7 @@ pub(crate) async fn operations(
 }
 
 /// One page of traces, newest first. All conditions must hold on one span of a trace.
-#[utoipa::path(get, path = "/fanal/v1/search", params(
+#[utoipa::path(get, tag = "native", path = "/fanal/v1/search", params(
     ("service" = Option<String>, Query, description = "Service of the span"),
     ("operation" = Option<String>, Query, description = "Name of the span"),
     ("tag" = Option<Vec<String>>, Query, description = "`key=value`, `!=`, `>`, `>=`, `<`, `<=`, or a bare `key` for presence; an unquoted value compares with every type it can be read as, a quoted one as text; repeatable"),
@@ -81,8 +81,8 @@ pub(crate) async fn operations(
     ("limit" = Option<u32>, Query, description = "Traces on the page, 1 to 1000; 20 when absent"),
     ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
 ), responses(
-    (status = 200, body = SearchResponse),
-    (status = "default", body = ErrorResponse),
+    (status = 200, description = "The page", body = SearchResponse),
+    (status = "default", description = "A refusal", body = ErrorResponse),
 ))]
 pub(crate) async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let request = searching::read(&uri)?;
@@ -92,11 +92,11 @@ pub(crate) async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
 }
 
 /// The skeleton of a trace in display order.
-#[utoipa::path(get, path = "/fanal/v1/trace/{id}", params(
+#[utoipa::path(get, tag = "native", path = "/fanal/v1/trace/{id}", params(
     ("id" = String, Path, description = "Trace id: 1 to 32 hex digits, dashes ignored"),
 ), responses(
-    (status = 200, body = TraceSkeleton),
-    (status = "default", body = ErrorResponse),
+    (status = 200, description = "The skeleton", body = TraceSkeleton),
+    (status = "default", description = "A refusal", body = ErrorResponse),
 ))]
 pub(crate) async fn trace(
     State(app): State<Arc<App>>,
@@ -112,12 +112,12 @@ pub(crate) async fn trace(
 }
 
 /// Everything about one span.
-#[utoipa::path(get, path = "/fanal/v1/trace/{id}/span/{span}", params(
+#[utoipa::path(get, tag = "native", path = "/fanal/v1/trace/{id}/span/{span}", params(
     ("id" = String, Path, description = "Trace id: 1 to 32 hex digits, dashes ignored"),
     ("span" = String, Path, description = "Ordinal of the skeleton, or 16 hex digits of a span id"),
 ), responses(
-    (status = 200, body = SpanDetail),
-    (status = "default", body = ErrorResponse),
+    (status = 200, description = "The span", body = SpanDetail),
+    (status = "default", description = "A refusal", body = ErrorResponse),
 ))]
 pub(crate) async fn span(
     State(app): State<Arc<App>>,
@@ -126,12 +126,17 @@ pub(crate) async fn span(
 ) -> Answer {
     Parameters::read_known(&uri, &[])?;
     let (id, span) = path.0;
-    let trace = app.trace(ids::trace_id(&id)?).await?;
+    let trace_id = ids::trace_id(&id)?;
+    // A span that the open trace does not have may have come since.
+    if let Some(detail) = app.open_trace(trace_id).and_then(|it| spans::detail(&it, &span).ok()) {
+        return json(&app, &detail);
+    }
+    let trace = app.trace(trace_id).await?;
     json(&app, &spans::detail(&trace, &span)?)
 }
 
 /// The trace as OTLP: JSON, or protobuf for `Accept: application/x-protobuf`.
-#[utoipa::path(get, path = "/fanal/v1/trace/{id}/otlp", params(
+#[utoipa::path(get, tag = "native", path = "/fanal/v1/trace/{id}/otlp", params(
     ("id" = String, Path, description = "Trace id: 1 to 32 hex digits, dashes ignored"),
     ("download" = Option<String>, Query, description = "`1` makes a browser save the answer as a file"),
 ), responses(
@@ -139,7 +144,7 @@ pub(crate) async fn span(
         (Object = "application/json"),
         (Object = "application/x-protobuf"),
     )),
-    (status = "default", body = ErrorResponse),
+    (status = "default", description = "A refusal", body = ErrorResponse),
 ))]
 pub(crate) async fn otlp(
     State(app): State<Arc<App>>,
@@ -184,9 +189,9 @@ pub(crate) async fn otlp(
 }
 
 /// What the server listens on, holds, and refused.
-#[utoipa::path(get, path = "/fanal/v1/status", responses(
-    (status = 200, body = StatusResponse),
-    (status = "default", body = ErrorResponse),
+#[utoipa::path(get, tag = "native", path = "/fanal/v1/status", responses(
+    (status = 200, description = "The status", body = StatusResponse),
+    (status = "default", description = "A refusal", body = ErrorResponse),
 ))]
 pub(crate) async fn status(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     Parameters::read_known(&uri, &[])?;
@@ -195,7 +200,7 @@ pub(crate) async fn status(State(app): State<Arc<App>>, uri: Uri) -> Answer {
 }
 
 /// This document.
-#[utoipa::path(get, path = "/fanal/v1/openapi.json", responses(
+#[utoipa::path(get, tag = "native", path = "/fanal/v1/openapi.json", responses(
     (status = 200, description = "This document", body = Object),
 ))]
 pub(crate) async fn openapi() -> Response {

@@ -251,7 +251,23 @@ async fn an_open_trace_is_fetched_again_after_a_while() {
     server.send(late).await;
     assert_eq!(count().await, 1, "kept for a moment");
     server.clock.advance(crate::limits::CACHED_TRACE_AGE_MAX_NANOS);
+    let late = server.get_json("/fanal/v1/trace/abc/span/0000000000000002").await;
+    assert_eq!(late["ordinal"], 1, "not in the open trace, so fetched");
     assert_eq!(count().await, 2);
+}
+
+#[tokio::test]
+async fn spans_are_told_from_the_trace_that_is_open() {
+    let server = Server::with_traces().await;
+    let name = async || server.get_json("/fanal/v1/trace/abc/span/0").await["span_id"].clone();
+    assert_eq!(name().await, "0000000000000001");
+    let mut earlier = ping(0);
+    earlier.span_ids[0] = crate::testing::span_id(2);
+    server.send(earlier).await;
+    server.clock.advance(crate::limits::CACHED_SPAN_AGE_MAX_NANOS - 1);
+    assert_eq!(name().await, "0000000000000001");
+    server.clock.advance(1);
+    assert_eq!(name().await, "0000000000000002");
 }
 
 #[tokio::test]

@@ -31,6 +31,8 @@ async fn pages_are_the_index() {
     assert_eq!(server.ask("POST", "/fanal/v1/services", &[]).await.status, 405);
     let head = server.ask("HEAD", "/", &[]).await;
     assert_eq!((head.status, head.body.len()), (200, 0));
+    let length = server.get("/").await.body.len().to_string();
+    assert_eq!(head.header("content-length"), length);
 }
 
 #[tokio::test]
