@@ -73,6 +73,11 @@ def jaeger_tags(attributes, skip=()):
     return tags
 
 
+def jaeger_trace_id(trace_id):
+    """Jaeger writes 16 digits where the high half is zero."""
+    return trace_id[16:] if trace_id[:16] == "0" * 16 else trace_id
+
+
 def as_jaeger(spans):
     """What Jaeger's API should answer for the spans, as far as it is compared."""
     return sort(
@@ -81,7 +86,7 @@ def as_jaeger(spans):
                 "span_id": span["span_id"],
                 "operation": span["name"],
                 "parent": span["parent_span_id"],
-                "links": [[link["trace_id"], link["span_id"]] for link in span["links"]],
+                "links": [[jaeger_trace_id(link["trace_id"]), link["span_id"]] for link in span["links"]],
                 "start": int(span["start"]) // 1000,
                 "tags": jaeger_tags(span["attributes"]),
                 "error": span["status"]["code"] == 2,
