@@ -3,8 +3,8 @@
 //! Order of calls for a span: attributes, events and links in any order, then [`SpanBatchBuilder::finish_span`]
 //! or [`SpanBatchBuilder::abandon_span`], which takes everything of the open span back.
 
-use crate::attributes::{AttributeTable, AttributeTableBuilder, ValuesBuilder};
-use crate::attributes::{AttributeValues, Locator};
+use crate::attribute_builder::{AttributeTableBuilder, ValuesBuilder};
+use crate::attributes::{AttributeTable, AttributeValues, Locator};
 use crate::batch::{EventTable, LinkTable, SpanBatch};
 use crate::column::{BytesTable, DictionaryBuilder, SparseColumn};
 use crate::id::{SpanId, TraceId};

@@ -4,6 +4,7 @@
 //! Formats build batches, storage keeps them, queries read them. Knows no wire format and no disk format.
 //! Invariant: every built batch passes [`SpanBatch::validate`], so that readers index without fear.
 
+mod attribute_builder;
 pub mod attributes;
 pub mod batch;
 pub mod builder;
@@ -14,7 +15,8 @@ pub mod nested;
 pub mod resource;
 pub mod value;
 
-pub use attributes::{AttributeTable, AttributeTableBuilder};
+pub use attribute_builder::AttributeTableBuilder;
+pub use attributes::AttributeTable;
 pub use batch::{EventTable, InvalidBatch, LinkTable, SpanBatch};
 pub use builder::{Remap, SpanBatchBuilder, SpanFields};
 pub use column::{BytesTable, DictionaryBuilder, DictionaryColumn, SparseColumn};

@@ -13,4 +13,9 @@ pub(crate) fn start(format: LogFormat, level: &str) {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     drop(started);
+    // The process ends after a panic and starts again on its log; the event says why.
+    std::panic::set_hook(Box::new(|panic| {
+        let backtrace = std::backtrace::Backtrace::capture();
+        tracing::error!(%panic, %backtrace, "a bug: the process ends; acknowledged spans are in the log");
+    }));
 }

@@ -32,28 +32,20 @@ pub(crate) fn run(config: Config, companion: Option<Companion>) -> anyhow::Resul
 /// A receiver and the listener bound for it.
 type Door = (&'static Receiver, TcpListener);
 
+/// Every address listened on, by name; the UI's first.
+type Addresses = Vec<(&'static str, SocketAddr)>;
+
 async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    let mut doors: Vec<Door> = Vec::new();
-    for receiver in RECEIVERS {
-        let address = (receiver.address)(&config.receivers);
-        doors.push((receiver, bind(receiver.name, address).await?));
-    }
-    let ui = bind(UI_NAME, config.ui_address).await?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let data_dir = config.storage.data_dir.display().to_string();
-    let store: Arc<dyn SpanStore> = Arc::new(
-        LocalStore::open(config.storage.clone(), Arc::clone(&clock), Arc::new(RealDisk))
-            .with_context(|| format!("cannot open the data folder {data_dir}"))?,
-    );
-    tracing::info!(data_dir, "storage is open");
-    let pipeline =
-        Arc::new(Pipeline::new(Arc::clone(&store), config.pipeline.clone(), Arc::clone(&clock)));
-    let (stop, stopping) = watch::channel(false);
-    let mut addresses = vec![(UI_NAME, ui.local_addr()?)];
+    let (ui, doors) = open_doors(&config).await?;
+    let mut addresses: Addresses = vec![(UI_NAME, ui.local_addr()?)];
     for (receiver, listener) in &doors {
         addresses.push((receiver.name, listener.local_addr()?));
     }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = open_store(&config, &clock)?;
+    let pipeline =
+        Arc::new(Pipeline::new(Arc::clone(&store), config.pipeline.clone(), Arc::clone(&clock)));
     let readiness = Readiness::default();
     let state = ServerState {
         query: QueryService::new(Arc::clone(&store)),
@@ -69,14 +61,18 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
     let router = fanal_server::router(state).merge(same_origin);
     let (stop_ui, ui_stopping) = watch::channel(false);
     let ui_server = tokio::spawn(fanal_server::serve(ui, router, ui_stopping));
-    let mut receivers = JoinSet::new();
+    let (stop, stopping) = watch::channel(false);
+    let mut tasks = JoinSet::new();
     for (receiver, listener) in doors {
-        let pipeline = Arc::clone(&pipeline);
-        receivers.spawn((receiver.serve)(listener, pipeline, &config.receivers, stopping.clone()));
+        let serving =
+            (receiver.serve)(listener, Arc::clone(&pipeline), &config.receivers, stopping.clone());
+        tasks.spawn(async {
+            // How many were cut is in the log already.
+            let _ = serving.await;
+        });
     }
-    let mut companions = JoinSet::new();
     if let (Some(start), Some(otlp_http)) = (companion, address_of(&addresses, "otlp_http")) {
-        start(&mut companions, otlp_http, stopping);
+        start(&mut tasks, otlp_http, stopping);
     }
     readiness.set(true);
     if let Some(path) = &config.ready_file {
@@ -90,8 +86,7 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
     readiness.set(false);
     let closed = async {
         stop.send_replace(true);
-        while receivers.join_next().await.is_some() {}
-        while companions.join_next().await.is_some() {}
+        while tasks.join_next().await.is_some() {}
         let flushed = store.shutdown().await;
         stop_ui.send_replace(true);
         drop(ui_server.await);
@@ -103,6 +98,23 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Binds every address before anything else is done, so that a port in use is told at once.
+async fn open_doors(config: &Config) -> anyhow::Result<(TcpListener, Vec<Door>)> {
+    let mut doors: Vec<Door> = Vec::new();
+    for receiver in RECEIVERS {
+        let address = (receiver.address)(&config.receivers);
+        doors.push((receiver, bind(receiver.name, address).await?));
+    }
+    Ok((bind(UI_NAME, config.ui_address).await?, doors))
+}
+
+fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn SpanStore>> {
+    let data_dir = config.storage.data_dir.display();
+    let store = LocalStore::open(config.storage.clone(), Arc::clone(clock), Arc::new(RealDisk))
+        .with_context(|| format!("cannot open the data folder {data_dir}"))?;
+    Ok(Arc::new(store))
 }
 
 fn listener_entry((name, address): &(&str, SocketAddr)) -> Listener {

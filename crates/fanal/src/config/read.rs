@@ -95,7 +95,7 @@ fn flatten(
         let setting = SETTINGS.iter().find(|setting| setting.path == path);
         match (setting, value) {
             (Some(setting), toml::Value::String(text)) => {
-                found.push((setting, text.clone(), place))
+                found.push((setting, text.clone(), place));
             }
             (Some(setting), toml::Value::Integer(number)) => {
                 found.push((setting, number.to_string(), place));
