@@ -15,6 +15,9 @@ pub(super) const BLOCK_BYTES_MAX: usize = 1 << 30;
 /// Blocks below this many bytes are stored as they are: the frame would cost more than it saves.
 const COMPRESS_BYTES_MIN: usize = 24;
 
+/// Blocks below this many bytes do not try a second compressor in the fast profile.
+const ENTROPY_BYTES_MIN: usize = 512;
+
 const STORED: u8 = 0;
 const LZ4: u8 = 1;
 const ZSTD: u8 = 2;
@@ -76,7 +79,9 @@ impl Packer {
                 match length {
                     Ok(length) if length + length / 4 <= raw.len() => (LZ4, length),
                     // Ids and the like: lz4 finds nothing, the entropy coder of zstd does.
-                    _ => self.compress_small(raw),
+                    _ if raw.len() >= ENTROPY_BYTES_MIN => self.compress_small(raw),
+                    Ok(length) => (LZ4, length),
+                    Err(_) => (STORED, 0),
                 }
             }
             Profile::Small => self.compress_small(raw),

@@ -27,9 +27,9 @@ const PARENT_DISTANCE: u32 = 3;
 const PROBES_MAX: usize = 16;
 
 fn halves(id: TraceId) -> (u64, u64) {
-    let bits = u128::from_be_bytes(id.0).to_le_bytes();
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = bits;
-    (u64::from_le_bytes([i, j, k, l, m, n, o, p]), u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+    let bits = u128::from_be_bytes(id.0);
+    let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
+    (half(bits >> 64), half(bits))
 }
 
 fn joined(high: u64, low: u64) -> TraceId {

@@ -396,7 +396,7 @@ mod tests {
                     assert!(cut.is_err(), "{name} {profile:?} {nature:?} cut at {end}");
                 }
                 let narrow = read::<u32>(&mut Reader::new(&bytes), values.len());
-                let fits = values.iter().all(|&value| value <= u64::from(u32::MAX));
+                let fits = values.iter().all(|&value| u32::try_from(value).is_ok());
                 assert_eq!(narrow.is_ok(), fits, "{name} {nature:?}");
             }
         }
@@ -424,6 +424,26 @@ mod tests {
         let squares: Vec<u64> =
             (0..1000_u64).map(|i| 1_700_000_000_000_000_000 + i * i * 1000).collect();
         check("squares", &squares, [FRAMES, PCO]);
+    }
+
+    #[test]
+    fn forms_of_version_1_read_for_ever() {
+        let check = |bytes: &[u8], expected: &[u32]| {
+            assert_eq!(read(&mut Reader::new(bytes), expected.len()).as_deref(), Ok(expected));
+        };
+        check(&[EQUAL, 0xac, 2], &[300; 4]);
+        check(&[RISING, 7], &[7, 8, 9]);
+        check(&[PACKED, 3, 10, 0b1101_1010, 0b0010_1001], &[12, 13, 17, 14, 12]);
+        check(&[FRAMES, 0, 9], &[9, 9]);
+        check(&[PLANES, 2, 1, 0, 4, 0, 5, 0, 1], &[1, 262]);
+        check(&[CHOICES, 1, PACKED, 8, 5, 0, 200, PACKED, 1, 0, 0b101], &[205, 5, 205]);
+        let mut pco = vec![PCO];
+        let config = pco::ChunkConfig::default();
+        pco.extend(pco::standalone::simple_compress(&[4_u64, 9], &config).expect("compresses"));
+        check(&pco, &[4, 9]);
+        for unknown in [&[7, 0][..], &[CHOICES, 0, CHOICES, 0, EQUAL, 1, EQUAL, 0, EQUAL, 0]] {
+            assert!(read::<u32>(&mut Reader::new(unknown), 1).is_err());
+        }
     }
 
     #[test]

@@ -1,0 +1,143 @@
+//! Scenarios: what a segment must do with a given batch.
+
+use super::super::*;
+use super::varied::{span_id, trace_id, varied};
+use super::{PROFILES, check, open};
+use fanal_base::cast;
+use fanal_model::{Resource, Scope, SpanBatch, SpanBatchBuilder, SpanFields, ValueRef};
+use fanal_storage::Projection;
+use std::sync::Arc;
+
+#[test]
+fn batches_round_trip() {
+    check("nothing", &SpanBatch::default(), &[1, 8192]);
+    check("one", &varied(1), &[1, 8192]);
+    check("few", &varied(50), &[1, 10, 8192]);
+    check("many", &varied(3000), &[256, 1000]);
+}
+
+#[test]
+fn spans_without_anything_round_trip() {
+    let mut builder = SpanBatchBuilder::default();
+    builder.intern_resource(&Resource::default());
+    builder.intern_scope(&Scope::default());
+    for number in 0..20 {
+        let (trace_id, span_id) = (trace_id(number), span_id(number));
+        builder.finish_span(&SpanFields { trace_id, span_id, ..SpanFields::default() });
+    }
+    check("bare", &builder.finish(), &[4, 8192]);
+}
+
+#[test]
+fn keys_beyond_the_column_limit_round_trip() {
+    let mut builder = SpanBatchBuilder::default();
+    builder.intern_resource(&Resource::default());
+    builder.intern_scope(&Scope::default());
+    for number in 0..30_u64 {
+        for key in 0..50 {
+            let key = format!("key-{}", number * 50 + key);
+            builder.attribute(&key, ValueRef::Int(number.cast_signed()));
+        }
+        builder.event_attribute("once", ValueRef::Bool(true));
+        builder.finish_event(number, "event", 0);
+        let (trace_id, span_id) = (trace_id(number), span_id(number));
+        builder.finish_span(&SpanFields { trace_id, span_id, ..SpanFields::default() });
+    }
+    let batch = builder.finish();
+    assert!(batch.attributes.columns.len() > fanal_model::attributes::COLUMNS_MAX);
+    check("overflow", &batch, &[7, 8192]);
+}
+
+#[test]
+fn granules_end_at_trace_boundaries() {
+    let bytes = encode(&varied(1000), EncodeOptions { granule_rows: 100, ..EncodeOptions::BLOCK });
+    let segment = open(&bytes.expect("encodes"));
+    let ends: Vec<u32> = segment.granules().iter().map(|granule| granule.rows.end).collect();
+    assert_eq!(ends, [102, 204, 306, 408, 510, 612, 714, 816, 918, 1000]);
+    assert_eq!(segment.granule_of(101), 0);
+    assert_eq!(segment.granule_of(102), 1);
+    assert_eq!(segment.granule_of(1000), 10);
+}
+
+#[test]
+fn interleaved_traces_share_their_ids() {
+    let interleave = |traces: u64| {
+        let mut builder = SpanBatchBuilder::default();
+        builder.intern_resource(&Resource::default());
+        builder.intern_scope(&Scope::default());
+        for number in 0..4000 {
+            let (trace_id, span_id) = (trace_id(number % traces), span_id(number));
+            builder.finish_span(&SpanFields { trace_id, span_id, ..SpanFields::default() });
+        }
+        let batch = builder.finish();
+        check("interleaved", &batch, &[8192]);
+        encode(&batch, EncodeOptions::LOG).expect("encodes").len()
+    };
+    let (few, all) = (interleave(400), interleave(4000));
+    assert!(few + 3600 * 14 < all, "{few} {all}");
+}
+
+#[test]
+fn every_damaged_byte_and_every_cut_is_an_error() {
+    for profile in PROFILES {
+        let batch = varied(60);
+        let bytes = encode(&batch, EncodeOptions { profile, granule_rows: 30 }).expect("encodes");
+        let read_all = |bytes: &[u8]| {
+            let segment = Segment::open(Arc::new(bytes.to_vec()))?;
+            // Every chunk, those too that no row of this batch would need.
+            for owner in AttributeOwner::ALL {
+                segment.shapes(owner)?;
+                for column in 0..cast::narrow(segment.attribute_columns(owner).len()) {
+                    segment.dictionary(DictionaryId::Attribute(owner, column))?;
+                }
+            }
+            segment.read_batch(0..segment.granules().len(), Projection::Full)
+        };
+        assert!(read_all(&bytes).is_ok());
+        for place in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= 1 << (place % 8);
+            assert!(read_all(&damaged).is_err(), "{profile:?} byte {place} of {}", bytes.len());
+        }
+        for end in 0..bytes.len() {
+            assert!(read_all(&bytes[..end]).is_err(), "{profile:?} cut at {end}");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert!(read_all(&longer).is_err());
+        assert!(read_all(&bytes[1..]).is_err());
+    }
+}
+
+#[test]
+fn dictionaries_are_cached_and_forgotten() {
+    let options = EncodeOptions { granule_rows: 100, ..EncodeOptions::BLOCK };
+    let segment = open(&encode(&varied(1000), options).expect("encodes"));
+    assert_eq!(segment.cached_bytes(), 0);
+    let id = DictionaryId::Text(TextColumn::Names);
+    let first = segment.dictionary(id).expect("reads").expect("has one");
+    let again = segment.dictionary(id).expect("reads").expect("has one");
+    assert!(Arc::ptr_eq(&first, &again));
+    assert!(segment.cached_bytes() > 0);
+    segment.release_cache();
+    assert_eq!(segment.cached_bytes(), 0);
+    let anew = segment.dictionary(id).expect("reads").expect("has one");
+    assert_eq!(first, anew);
+}
+
+#[test]
+fn statistics_tell_what_occurs() {
+    let segment = open(&encode(&varied(1000), EncodeOptions::BLOCK).expect("encodes"));
+    let granule = &segment.granules()[0];
+    assert!(granule.may_have_kind(fanal_model::SpanKind::Consumer));
+    assert!(granule.may_have_status(fanal_model::StatusCode::Error));
+    let columns = segment.columns_of_key(AttributeOwner::Span, "http.response.status_code");
+    let kinds: Vec<_> = columns
+        .iter()
+        .map(|&column| segment.attribute_columns(AttributeOwner::Span)[cast::index(column)].kind)
+        .collect();
+    let both = [fanal_model::AttributeType::Int, fanal_model::AttributeType::String];
+    assert_eq!(kinds, both.map(Some));
+    let stats = granule.attribute(AttributeOwner::Span, columns[0]).expect("occurs");
+    assert_eq!(stats.range, Some(NumericRange::Int { min: 200, max: 200 }));
+    assert_eq!(segment.columns_of_key(AttributeOwner::Link, "size"), [0_u32; 0]);
+}
