@@ -58,6 +58,10 @@ pub struct Reader<'a> {
     end: usize,
 }
 
+#[expect(
+    clippy::inline_always,
+    reason = "measured: results through memory cost a third of the walk"
+)]
 impl<'a> Reader<'a> {
     /// Starts at the front of the outermost bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
@@ -89,7 +93,7 @@ impl<'a> Reader<'a> {
 
     /// The tag of the next field (number times 8 plus wire type), to be matched with [`super::bytes_tag`] and its
     /// kin. Its number and type are checked by [`Reader::skip`], which every unmatched tag goes to.
-    #[inline]
+    #[inline(always)]
     pub fn tag(&mut self) -> Result<u32, WireError> {
         if let [byte, rest @ ..] = self.rest
             && *byte < 0x80
@@ -103,7 +107,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An unsigned integer of at most 64 bits.
-    #[inline]
+    #[inline(always)]
     pub fn varint(&mut self) -> Result<u64, WireError> {
         match self.rest {
             [byte, rest @ ..] if *byte < 0x80 => {
@@ -151,7 +155,7 @@ impl<'a> Reader<'a> {
         self.chunk().map(u64::from_le_bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     fn chunk<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
         let Some((chunk, rest)) = self.rest.split_first_chunk::<N>() else {
             return Err(self.fail(WireFault::Truncated));
@@ -161,13 +165,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Text or bytes with their length before them.
-    #[inline]
+    #[inline(always)]
     pub fn bytes(&mut self) -> Result<&'a [u8], WireError> {
         self.message().map(|message| message.rest)
     }
 
     /// A message with its length before it.
-    #[inline]
+    #[inline(always)]
     pub fn message(&mut self) -> Result<Self, WireError> {
         let before = *self;
         let length = usize::try_from(self.varint()?).unwrap_or(usize::MAX);

@@ -46,7 +46,8 @@ pub(super) enum WireValue<'a> {
 }
 
 /// Reads a `KeyValue`.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "measured: runs for every attribute")]
 pub(super) fn key_and_value(mut reader: Reader<'_>) -> Result<(&[u8], WireValue<'_>), WireError> {
     let mut key: &[u8] = &[];
     let mut value = WireValue::Empty;
@@ -61,7 +62,8 @@ pub(super) fn key_and_value(mut reader: Reader<'_>) -> Result<(&[u8], WireValue<
 }
 
 /// Reads an `AnyValue` over what an earlier occurrence of its field gave.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "measured: runs for every attribute")]
 fn read_value<'a>(mut reader: Reader<'a>, value: &mut WireValue<'a>) -> Result<(), WireError> {
     while !reader.is_at_end() {
         *value = match reader.tag()? {
