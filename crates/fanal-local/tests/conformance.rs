@@ -1,4 +1,5 @@
 //! The suite of every backend, with spans in the head, in tiny blocks, in both, and read back after a restart.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use fanal_base::ManualClock;
 use fanal_local::{LocalConfig, LocalStore, RealDisk};

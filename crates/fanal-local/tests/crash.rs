@@ -1,5 +1,6 @@
 //! What a crash, a failing disk or damaged bytes leave behind: every acknowledged span exactly once, and an honest word
 //! where that is impossible.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod simulated;
 
@@ -202,6 +203,31 @@ async fn one_failing_step_is_unavailable_and_the_next_append_works() {
 /// A refused append may have reached the disk before its retry did: until the merge drops the copy it counts twice.
 fn dedup(kept: BTreeMap<u8, usize>) -> BTreeMap<u8, usize> {
     kept.into_iter().map(|(number, count)| (number, if count == 6 { 3 } else { count })).collect()
+}
+
+#[tokio::test]
+async fn a_head_that_cannot_be_merged_fills_up_and_refuses_until_it_can() {
+    let disk = SimulatedDisk::new();
+    disk.refuse(Some(".block"));
+    let limited = LocalConfig { head_bytes_max: 100_000, ..config() };
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let store = LocalStore::open(limited, Arc::new(ManualClock::at(1)), shared).expect("opens");
+    let mut kept = Vec::new();
+    let refusal = loop {
+        let number = u8::try_from(kept.len() + 1).expect("refused before");
+        match append(&store, number).await {
+            Ok(()) => kept.push(number),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refusal, StoreError::Overloaded { limit: "head_bytes_max", .. }), "{refusal}");
+    assert!(store.merge_now().is_err());
+    assert_eq!(stored(&store).await, whole(kept.clone()), "what was kept can be read");
+    disk.refuse(None);
+    store.merge_now().expect("merges");
+    append(&store, 200).await.expect("there is room again");
+    kept.push(200);
+    assert_eq!(stored(&store).await, whole(kept));
 }
 
 #[tokio::test]

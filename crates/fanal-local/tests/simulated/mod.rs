@@ -35,6 +35,7 @@ struct State {
     folders: BTreeSet<PathBuf>,
     steps: u64,
     fault: Fault,
+    refused_suffix: Option<&'static str>,
 }
 
 /// The disk; clones are the same disk.
@@ -61,6 +62,7 @@ impl SimulatedDisk {
             folders: BTreeSet::new(),
             steps: 0,
             fault: Fault::None,
+            refused_suffix: None,
         })))
     }
 
@@ -73,6 +75,11 @@ impl SimulatedDisk {
         let mut state = self.state();
         state.steps = 0;
         state.fault = fault;
+    }
+
+    /// Makes no file whose name ends so, until told otherwise.
+    pub(crate) fn refuse(&self, suffix: Option<&'static str>) {
+        self.state().refused_suffix = suffix;
     }
 
     /// Steps since the fault was set.
@@ -138,6 +145,10 @@ impl Disk for SimulatedDisk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let mut state = self.state();
         state.step()?;
+        let name = path.to_string_lossy();
+        if state.refused_suffix.is_some_and(|suffix| name.ends_with(suffix)) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let content = state.contents.len();
         state.contents.push(Content::default());
         state.names.insert(path.to_owned(), content);
