@@ -135,7 +135,8 @@ fn measure(
     for (part, bytes) in parts.iter().take(45) {
         println!("{:8.3}  {part}", cast::figure(*bytes) / count);
     }
-    columns(&opened)
+    columns(&opened)?;
+    fetches(&opened)
 }
 
 /// Time to read single columns of all granules.
@@ -151,13 +152,29 @@ fn columns(segments: &[Segment]) -> Result<(), Failure> {
     for (name, read) in reads {
         let clock = Stopwatch::start();
         let mut values = 0;
-        for segment in segments {
+        for segment in segments.iter().cycle().take(segments.len() * 20) {
             for granule in 0..segment.granules().len() {
                 values += read(segment, granule)?;
             }
         }
         let seconds = clock.elapsed().as_secs_f64();
         println!("{name}: {:.0} M values/s", cast::figure(cast::wide(values)) / seconds / 1e6);
+    }
+    Ok(())
+}
+
+/// Time to fetch a few neighbouring rows, as for a trace.
+fn fetches(segments: &[Segment]) -> Result<(), Failure> {
+    for projection in [Projection::Full, Projection::Summary] {
+        let clock = Stopwatch::start();
+        let mut count = 0;
+        for segment in segments {
+            for first in (0..segment.row_count().saturating_sub(20)).step_by(2503) {
+                count += segment.read_rows(first..first + 20, projection)?.len() / 20;
+            }
+        }
+        let micros = clock.elapsed().as_micros() / count as u128;
+        println!("fetch of 20 rows, {projection:?}: {micros} microseconds");
     }
     Ok(())
 }
