@@ -11,7 +11,7 @@ use super::ids;
 use super::integers::{self, Nature};
 use super::layout::{COLUMN_COUNT, Column, Extent, MAGIC, Sink, TEXT_COLUMNS};
 use super::statistics::{self, CodeSets};
-use super::text::{self, Renumber};
+use super::text::{self, ENTRIES_MAX, Renumber};
 use super::{AttributeOwner, EncodeOptions, GRANULE_ROWS_MAX, TextColumn};
 use fanal_base::cast;
 use fanal_model::nested::zigzag;
@@ -127,6 +127,13 @@ impl Encoder<'_> {
     }
 
     fn write_dictionary(&mut self, table: &BytesTable) -> Result<Extent, SegmentError> {
+        if table.len() > ENTRIES_MAX {
+            return Err(SegmentError::TooLarge {
+                part: "entries of a dictionary",
+                observed: cast::wide(table.len()),
+                limit: cast::wide(ENTRIES_MAX),
+            });
+        }
         text::write_table(&table.ends, &table.bytes, &mut self.packer, &mut self.sink.bytes)?;
         self.sink.close_chunk()
     }

@@ -143,6 +143,11 @@ impl Segment {
         self.cache.clear();
     }
 
+    #[cfg(test)]
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
     /// Access to the columns of a granule.
     pub(super) fn granule_reader(&self, index: usize) -> Result<GranuleReader<'_>, SegmentError> {
         let granules = self.granules();

@@ -8,8 +8,8 @@ use fanal_base::cast;
 use fanal_model::nested::{self, Reader};
 use fanal_model::{BytesTable, DictionaryColumn};
 
-/// Most entries of a table.
-pub(super) const ENTRIES_MAX: usize = 1 << 28;
+/// Most entries of a dictionary: as many as a batch has rows.
+pub(super) const ENTRIES_MAX: usize = fanal_model::batch::ROWS_MAX;
 
 /// Appends a table.
 pub(super) fn write_table(
@@ -35,7 +35,7 @@ pub(super) fn write_table(
 /// Reads a table of at most `entries_max` entries.
 pub(super) fn read_table(reader: &mut Reader<'_>, entries_max: usize) -> Result<BytesTable, Flaw> {
     let count = cast::size(reader.varint()?);
-    if count > entries_max.min(ENTRIES_MAX) {
+    if count > entries_max {
         return Err(Flaw("number of entries beyond the limit"));
     }
     let mut ends: Vec<u32> = integers::read(reader, count)?;
@@ -84,7 +84,8 @@ impl Renumber {
     }
 }
 
-/// Appends texts with a table of their own. `is_whole` says that the codes are all there are of the table.
+/// Appends texts with a table of their own, which has at most as many entries as there are texts. `is_whole` says that
+/// the codes are all there are of the table.
 pub(super) fn write_local(
     codes: &[u32],
     table: &BytesTable,
@@ -93,7 +94,7 @@ pub(super) fn write_local(
     packer: &mut Packer,
     out: &mut Vec<u8>,
 ) -> Result<(), SegmentError> {
-    if is_whole {
+    if is_whole && table.len() <= codes.len() {
         integers::write(codes, Nature::Codes, packer, out)?;
         return write_table(&table.ends, &table.bytes, packer, out);
     }
@@ -112,7 +113,7 @@ pub(super) fn read_texts(
         return Ok(TextValues::Coded(integers::read(reader, count)?));
     }
     let codes: Vec<u32> = integers::read(reader, count)?;
-    let table = read_table(reader, ENTRIES_MAX)?;
+    let table = read_table(reader, count)?;
     let entries = cast::narrow(table.len());
     if codes.iter().any(|&code| code >= entries) {
         return Err(Flaw("code without an entry"));

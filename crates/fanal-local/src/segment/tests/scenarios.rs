@@ -1,9 +1,11 @@
 //! Scenarios: what a segment must do with a given batch.
 
+use super::super::layout::{CHECKSUM_BYTES, Extent, chunk_checksum};
 use super::super::*;
 use super::varied::{span_id, trace_id, varied};
 use super::{PROFILES, check, open};
 use fanal_base::cast;
+use fanal_model::attributes::AttributeValues;
 use fanal_model::{Resource, Scope, SpanBatch, SpanBatchBuilder, SpanFields, ValueRef};
 use fanal_storage::Projection;
 use std::sync::Arc;
@@ -106,6 +108,69 @@ fn every_damaged_byte_and_every_cut_is_an_error() {
         assert!(read_all(&longer).is_err());
         assert!(read_all(&bytes[1..]).is_err());
     }
+}
+
+/// Extents of all chunks, from the lengths that a segment tells.
+fn chunks(segment: &Segment) -> Vec<Extent> {
+    let directory = segment.directory();
+    let mut chunks = directory.texts.to_vec();
+    for table in &directory.tables {
+        chunks.push(table.shapes);
+        chunks.extend(&table.dictionaries);
+    }
+    for granule in &directory.granules {
+        let ends = granule.column_ends.iter().copied();
+        let mut last = 0;
+        for end in ends.chain(granule.attributes().iter().map(|stats| stats.end)) {
+            chunks.push(Extent::within(granule.offset, last..end));
+            last = end;
+        }
+    }
+    chunks.retain(|chunk| chunk.length > 0);
+    chunks
+}
+
+#[test]
+fn damage_under_a_good_checksum_never_panics() {
+    for profile in PROFILES {
+        let options = EncodeOptions { profile, granule_rows: 60 };
+        let bytes = encode(&varied(120), options).expect("encodes");
+        let chunks = chunks(&open(&bytes));
+        let mut errors = 0;
+        for chunk in chunks {
+            let start = cast::size(chunk.offset);
+            let end = start + cast::index(chunk.length) - CHECKSUM_BYTES;
+            for place in start..end {
+                let mut damaged = bytes.clone();
+                damaged[place] ^= 1 << (place % 8);
+                let checksum = chunk_checksum(&damaged[start..end], chunk.offset);
+                damaged[end..end + CHECKSUM_BYTES].copy_from_slice(&checksum);
+                let segment = open(&damaged);
+                let all = segment.read_batch(0..segment.granules().len(), Projection::Full);
+                errors += usize::from(all.is_err());
+                // What decodes is at least safe to index, whatever it says.
+                if let Ok(batch) = all {
+                    assert!(batch.attributes.rows.len() == batch.len());
+                    assert!(batch.names.is_valid() && batch.resources.is_valid());
+                }
+            }
+        }
+        assert!(errors > 100, "{profile:?}: {errors}");
+    }
+}
+
+#[test]
+fn tables_may_hold_what_no_row_uses() {
+    let mut batch = varied(20);
+    batch.names.table.push(b"unused");
+    for column in &mut batch.attributes.columns {
+        if let AttributeValues::String(texts) = &mut column.values {
+            (0..30_u8).for_each(|number| {
+                texts.table.push(&[number]);
+            });
+        }
+    }
+    check("unused entries", &batch, &[5, 8192]);
 }
 
 #[test]
