@@ -1,7 +1,7 @@
 //! Measures segments of generated spans: bytes a span by column, nanoseconds a span to write and read.
 //!
 //! Run: `cargo run --release -p fanal-local --example segment_size -- [spans] [rows of a block]`.
-#![expect(clippy::print_stdout, reason = "prints its result")]
+#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "measures and prints")]
 
 use fanal_base::cast;
 use fanal_local::segment::{EncodeOptions, Segment, encode};
