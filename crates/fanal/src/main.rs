@@ -17,6 +17,9 @@ use config::{Config, Source};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let line = match cli::parse(std::env::args_os()) {
         Ok(line) => line,

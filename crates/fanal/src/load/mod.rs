@@ -168,11 +168,11 @@ async fn send_one(
                 return true;
             }
             Answer::Refused { why } => {
-                outcome.refused(body, why);
+                outcome.refused(body, &why);
                 return true;
             }
             Answer::Retry { after, why } => {
-                outcome.retried(why);
+                outcome.retried(&why);
                 let last = *shared.last_answer.lock().unwrap_or_else(PoisonError::into_inner);
                 if last.elapsed() > SILENCE_MAX {
                     outcome.given_up(body);

@@ -34,12 +34,12 @@ impl Outcome {
         self.acknowledgement_nanos.push(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    pub(super) fn refused(&mut self, body: &Body, why: String) {
+    pub(super) fn refused(&mut self, body: &Body, why: &str) {
         self.refused_spans += body.span_count;
         self.note(why);
     }
 
-    pub(super) fn retried(&mut self, why: String) {
+    pub(super) fn retried(&mut self, why: &str) {
         self.retries += 1;
         self.note(why);
     }
@@ -48,9 +48,21 @@ impl Outcome {
         self.given_up_spans += body.span_count;
     }
 
-    fn note(&mut self, why: String) {
-        if self.reasons.len() < REASONS_MAX || self.reasons.contains_key(&why) {
-            *self.reasons.entry(why).or_default() += 1;
+    /// Counts a reason; those that differ only in their numbers are one.
+    fn note(&mut self, why: &str) {
+        let mut shape = String::new();
+        for character in why.chars() {
+            let shown = if character.is_ascii_digit() { '#' } else { character };
+            if shown != '#' || !shape.ends_with('#') {
+                shape.push(shown);
+            }
+        }
+        self.note_times(shape, 1);
+    }
+
+    fn note_times(&mut self, shape: String, times: u64) {
+        if self.reasons.len() < REASONS_MAX || self.reasons.contains_key(&shape) {
+            *self.reasons.entry(shape).or_default() += times;
         }
     }
 }
@@ -77,7 +89,7 @@ impl Report {
         total.retries += outcome.retries;
         total.acknowledgement_nanos.extend(outcome.acknowledgement_nanos);
         for (why, count) in outcome.reasons {
-            *total.reasons.entry(why).or_default() += count;
+            total.note_times(why, count);
         }
     }
 
