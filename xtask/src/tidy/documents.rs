@@ -28,10 +28,13 @@ pub(super) fn check(
     let mut problems = Vec::new();
     for file in files.iter().filter(|file| file.has_extension(&["md"])) {
         problems.extend(links(file, paths));
-        problems.extend(page(CONFIGURATION).into_iter().flat_map(|page| unknown_ports(file, page)));
-        problems.extend(
-            page(METRICS).into_iter().flat_map(|page| unknown_metrics(file, page, packages)),
-        );
+        if let Some(page) = page(CONFIGURATION) {
+            problems.extend(unknown_ports(file, page));
+            problems.extend(unknown_settings(file, page));
+        }
+        if let Some(page) = page(METRICS) {
+            problems.extend(unknown_metrics(file, page, packages));
+        }
         problems.extend(unknown_tasks(file, tasks));
         if file.path == MAP || file.path.ends_with("FORMAT.md") {
             problems.extend(unknown_crates(file, packages));
@@ -86,6 +89,26 @@ fn unknown_ports(file: &SourceFile, configuration: &SourceFile) -> Vec<Problem> 
         if let Some(port) = port.filter(|port| !configuration.text.contains(&format!(":{port}`"))) {
             let message = format!("{CONFIGURATION} has no port {port}: correct it");
             problems.push(Problem::new(&file.path, index + 1, message));
+        }
+    }
+    problems
+}
+
+/// What the guide writes like a setting must be one.
+fn unknown_settings(file: &SourceFile, configuration: &SourceFile) -> Vec<Problem> {
+    const ENDINGS: &[&str] = &["_seconds", "_micros", "_bytes_max", "_address"];
+    let is_part = |c: char| c.is_ascii_lowercase() || "_.".contains(c);
+    let is_guide = file.path == "README.md"
+        || matches!(file.path.split_once('/'), Some(("docs", page)) if !page.contains('/'));
+    let mut problems = Vec::new();
+    for (at, _) in file.text.match_indices('`').filter(|_| is_guide) {
+        let name = leading(&file.text[at + 1..], is_part);
+        let is_closed = file.text[at + 1 + name.len()..].starts_with('`');
+        let is_setting = is_closed && ENDINGS.iter().any(|ending| name.ends_with(ending));
+        let is_metric = name.starts_with("fanal_");
+        if is_setting && !is_metric && !configuration.text.contains(&format!("`{name}`")) {
+            let message = format!("{CONFIGURATION} has no setting `{name}`: correct the name");
+            problems.push(Problem::new(&file.path, scan::line_of(&file.text, at), message));
         }
     }
     problems
@@ -182,7 +205,9 @@ mod tests {
     }
 
     #[test]
-    fn ports_and_metrics_exist() {
+    fn ports_settings_and_metrics_exist() {
+        check_pages("`ui.address` `service.name` `drain_seconds", &[]);
+        check_pages("\n`drain_seconds`\n", &["README.md:2: no setting `drain_seconds`"]);
         check_pages("| 16686 | the UI |\n`fanal_ingest_spans_total` `fanal_base::Clock`\n", &[]);
         check_pages("\n| 4317 | gRPC |\n", &["README.md:2: no port 4317"]);
         check_pages("`fanal_ingest_span_total`", &["README.md:1: no `fanal_ingest_span_total`"]);
