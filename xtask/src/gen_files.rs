@@ -32,7 +32,7 @@ pub(crate) enum Mode {
 
 /// Builds the binary in the profile of the tests and brings every file up to date, or checks it.
 pub(crate) fn run(mode: Mode) -> Result<()> {
-    let binary = build()?;
+    let binary = build(mode)?;
     let mut files = Vec::new();
     for (name, path) in PRINTED {
         let printed = output(command(&binary, &repository()).args(["gen", name]))
@@ -50,8 +50,14 @@ pub(crate) fn run(mode: Mode) -> Result<()> {
     }
 }
 
-fn build() -> Result<PathBuf> {
-    process::run(cargo().args(["build", "--quiet", "--package", "fanal"]))?;
+fn build(mode: Mode) -> Result<PathBuf> {
+    let what: &[&str] = match mode {
+        Mode::Write => &["--package", "fanal"],
+        // Exactly what the tests are built from: the features of dependencies follow from what is
+        // built, so the binary alone would have CI build half of them twice.
+        Mode::Check => &["--workspace", "--all-targets"],
+    };
+    process::run(cargo().args(["build", "--quiet"]).args(what))?;
     Ok(target_folder().join("debug/fanal"))
 }
 
