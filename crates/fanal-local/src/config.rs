@@ -19,7 +19,7 @@ pub struct LocalConfig {
     /// Most bytes of batches that wait for the log; beyond, appends are told to retry. Default 64 MiB.
     pub pending_bytes_max: usize,
     /// Most bytes of acknowledged spans in memory, over all tenants; beyond, appends are told to retry until the
-    /// merge has caught up. Default 256 MiB.
+    /// merge has caught up. Default 192 MiB, which keeps a busy server below 512 MB.
     pub head_bytes_max: usize,
     /// Bytes that a log file is preallocated with. Default 32 MiB.
     pub log_file_bytes: u64,
@@ -53,7 +53,7 @@ impl LocalConfig {
             commit_window_micros: 2_000,
             record_rows: 16_384,
             pending_bytes_max: 64 << 20,
-            head_bytes_max: 256 << 20,
+            head_bytes_max: 192 << 20,
             log_file_bytes: 32 << 20,
             log_spare_files_max: 4,
             block_rows: 524_288,

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Parts of about one size at the end of the head that are fused.
 const FUSE_COUNT: usize = 8;
-/// Parts of at least so many rows stay as they are.
-const FUSE_ROWS_MAX: usize = 4096;
+/// Parts and batches of at least so many rows stay as they are.
+pub(crate) const FUSE_ROWS_MAX: usize = 512;
 
 /// Bytes held by the heads of a store; shared by clones.
 #[derive(Debug, Clone, Default)]

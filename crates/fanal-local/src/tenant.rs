@@ -188,13 +188,18 @@ impl Tenant {
         batches: Vec<IndexedBatch>,
     ) -> Result<(), StoreError> {
         let arrived = self.clock.now_unix_nanos();
-        let spans = coalesce(batches)?;
-        let body = segment::encode(spans.batch(), EncodeOptions::LOG)
+        let batches = coalesce(batches)?;
+        let bodies = batches
+            .iter()
+            .map(|spans| segment::encode(spans.batch(), EncodeOptions::LOG))
+            .collect::<Result<Vec<_>, _>>()
             .map_err(failure::segment("log record"))?;
-        let sequence = appender.append(arrived, &body)?;
-        lock(&self.vocabulary).note_spans(&spans);
-        let part = HeadPart::new((sequence, sequence), arrived, spans, &self.head_gauge);
-        lock(&self.view).head.push(Arc::new(part));
+        let first = appender.append(arrived, &bodies)?;
+        for (sequence, spans) in (first..).zip(batches) {
+            lock(&self.vocabulary).note_spans(&spans);
+            let part = HeadPart::new((sequence, sequence), arrived, spans, &self.head_gauge);
+            lock(&self.view).head.push(Arc::new(part));
+        }
         Ok(())
     }
 
@@ -272,17 +277,21 @@ fn again(error: &StoreError) -> StoreError {
     }
 }
 
-/// One batch of all; a lone one needs no copy.
-fn coalesce(mut batches: Vec<IndexedBatch>) -> Result<IndexedBatch, StoreError> {
-    if batches.len() == 1
-        && let Some(only) = batches.pop()
-    {
-        return Ok(only);
+/// Small batches as one; large ones stay as they are, because copying rows costs more than the dictionaries that
+/// larger records would share.
+fn coalesce(batches: Vec<IndexedBatch>) -> Result<Vec<IndexedBatch>, StoreError> {
+    let (small, mut all): (Vec<_>, Vec<_>) =
+        batches.into_iter().partition(|batch| batch.len() < head::FUSE_ROWS_MAX);
+    if small.len() <= 1 {
+        all.extend(small);
+        return Ok(all);
     }
     let mut builder = SpanBatchBuilder::default();
-    batches.iter().for_each(|batch| builder.append_batch(batch));
-    IndexedBatch::new(Arc::new(builder.finish()))
-        .map_err(|error| StoreError::Invalid { message: error.to_string() })
+    small.iter().for_each(|batch| builder.append_batch(batch));
+    let fused = IndexedBatch::new(Arc::new(builder.finish()))
+        .map_err(|error| StoreError::Invalid { message: error.to_string() })?;
+    all.push(fused);
+    Ok(all)
 }
 
 /// The catalog of a folder; a folder without one gets an empty one before anything else, so that a lost catalog is

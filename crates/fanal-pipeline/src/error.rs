@@ -3,7 +3,6 @@
 //! Receivers turn the kind into their protocol's status.
 
 use fanal_base::ErrorKind;
-use fanal_model::InvalidBatch;
 use fanal_storage::StoreError;
 
 /// Why spans were not taken.
@@ -33,9 +32,6 @@ pub enum PipelineError {
         /// Bytes allowed.
         allowed: usize,
     },
-    /// A format built a batch that does not hold together.
-    #[error("decoded spans do not hold together; please report this")]
-    InvalidBatch(#[from] InvalidBatch),
     /// The store did not take the spans.
     #[error("spans were not stored")]
     Store(#[from] StoreError),
@@ -47,7 +43,6 @@ impl PipelineError {
         match self {
             Self::Overloaded { .. } => ErrorKind::Overloaded,
             Self::TooLarge { .. } => ErrorKind::Invalid,
-            Self::InvalidBatch(_) => ErrorKind::Internal,
             Self::Store(error) => error.kind(),
         }
     }

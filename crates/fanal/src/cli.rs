@@ -189,7 +189,6 @@ pub(crate) struct LoadArgs {
 pub(crate) fn command() -> Command {
     let command = Command::new("fanal")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Distributed tracing in one binary: receives, keeps and answers")
         .after_help(
             "Begin with `fanal serve`, open http://127.0.0.1:16686, and it shows how to send the first span;\n\
              `fanal demo` sends some for you.",
@@ -198,7 +197,9 @@ pub(crate) fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(server_command("serve", "Run the server"))
         .subcommand(server_command("demo", "Run the server with a demo shop that sends to it"));
+    // The derived part brings its own doc comment as a description, so ours comes after it.
     Other::augment_subcommands(command)
+        .about("Distributed tracing in one binary: receives spans, keeps them, answers questions")
 }
 
 fn server_command(name: &'static str, about: &'static str) -> Command {

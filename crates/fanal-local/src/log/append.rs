@@ -1,4 +1,4 @@
-//! Appending records: one write and one sync each, on a file that was never seen to fail.
+//! Appending records: one write and one sync for each group, on a file that was never seen to fail.
 //!
 //! Owned by the commit thread alone. After any failure the file is given up, because nothing is known of what a failed
 //! sync left behind, and sequences go on behind the lost one.
@@ -24,13 +24,13 @@ impl LogAppender {
         Self { files, active: None, next_sequence: last_sequence + 1 }
     }
 
-    /// Makes a record durable and answers its sequence.
+    /// Makes records durable with one write and one sync, and answers the sequence of the first.
     pub(crate) fn append(
         &mut self,
         arrived_unix_nanos: u64,
-        body: &[u8],
+        bodies: &[Vec<u8>],
     ) -> Result<u64, StoreError> {
-        if body.len() > BODY_BYTES_MAX {
+        if let Some(body) = bodies.iter().find(|body| body.len() > BODY_BYTES_MAX) {
             let message = format!(
                 "log record of {} bytes exceeds {BODY_BYTES_MAX}; send smaller batches",
                 body.len()
@@ -38,8 +38,8 @@ impl LogAppender {
             return Err(StoreError::Invalid { message });
         }
         let sequence = self.next_sequence;
-        self.next_sequence += 1;
-        self.append_at(sequence, arrived_unix_nanos, body).map_err(|error| {
+        self.next_sequence += cast::wide(bodies.len());
+        self.append_at(sequence, arrived_unix_nanos, bodies).map_err(|error| {
             tracing::error!(error = failure::chain(&error), sequence, "log record was not written");
             self.seal();
             StoreError::Unavailable { message: failure::chain(&error) }
@@ -47,8 +47,13 @@ impl LogAppender {
         Ok(sequence)
     }
 
-    fn append_at(&mut self, sequence: u64, arrived: u64, body: &[u8]) -> Result<(), StoreError> {
-        let length = cast::wide(frame::record_bytes(body.len()));
+    fn append_at(
+        &mut self,
+        sequence: u64,
+        arrived: u64,
+        bodies: &[Vec<u8>],
+    ) -> Result<(), StoreError> {
+        let length = bodies.iter().map(|body| cast::wide(frame::record_bytes(body.len()))).sum();
         let fits = |active: &ActiveLog| active.offset + length <= active.log.capacity;
         if self.active.as_ref().is_some_and(|active| !fits(active)) {
             self.seal();
@@ -57,17 +62,20 @@ impl LogAppender {
             self.active = Some(self.files.begin(sequence, RECORDS_OFFSET + length)?);
         }
         let Some(active) = self.active.as_mut() else { return Ok(()) };
-        let record = frame::encode_record(active.log.number, sequence, arrived, body);
+        let mut records = Vec::with_capacity(cast::size(length));
+        for (number, body) in (sequence..).zip(bodies) {
+            frame::encode_record(active.log.number, number, arrived, body, &mut records);
+        }
         active
             .file
-            .write_all_at(&record, active.offset)
+            .write_all_at(&records, active.offset)
             .and_then(|()| active.file.sync_data())
             .map_err(|source| StoreError::Io {
                 operation: format!("writing record {sequence} of log file {}", active.log.number),
                 source,
             })?;
         active.offset += length;
-        active.log.last_sequence = sequence;
+        active.log.last_sequence = self.next_sequence - 1;
         active.log.used_bytes += length;
         self.files.note_active(active.log.used_bytes);
         Ok(())

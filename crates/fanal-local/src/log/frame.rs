@@ -78,26 +78,25 @@ impl FileHeader {
     }
 }
 
-/// A whole record, padded to sectors.
+/// Appends a whole record, padded to sectors.
 pub(crate) fn encode_record(
     file_number: u64,
     sequence: u64,
     arrived_unix_nanos: u64,
     body: &[u8],
-) -> Vec<u8> {
-    let length = record_bytes(body.len());
-    let mut bytes = Vec::with_capacity(length);
-    bytes.extend_from_slice(&RECORD_MAGIC);
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&sequence.to_le_bytes());
-    bytes.extend_from_slice(&cast::narrow(body.len()).to_le_bytes());
-    bytes.extend_from_slice(&[0; 4]);
-    bytes.extend_from_slice(&arrived_unix_nanos.to_le_bytes());
-    let checksum = checksum(file_number, &bytes, body);
-    bytes.extend_from_slice(&checksum.to_le_bytes());
-    bytes.extend_from_slice(body);
-    bytes.resize(length, 0);
-    bytes
+    out: &mut Vec<u8>,
+) {
+    let start = out.len();
+    out.extend_from_slice(&RECORD_MAGIC);
+    out.extend_from_slice(&VERSION.to_le_bytes());
+    out.extend_from_slice(&sequence.to_le_bytes());
+    out.extend_from_slice(&cast::narrow(body.len()).to_le_bytes());
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&arrived_unix_nanos.to_le_bytes());
+    let checksum = checksum(file_number, &out[start..], body);
+    out.extend_from_slice(&checksum.to_le_bytes());
+    out.extend_from_slice(body);
+    out.resize(start + record_bytes(body.len()), 0);
 }
 
 /// Bytes of a record with a body of so many, padding included.
@@ -155,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_record_checks_out_only_as_written() {
-        let bytes = encode_record(7, 42, 99, b"body");
+        let mut bytes = Vec::new();
+        encode_record(7, 42, 99, b"body", &mut bytes);
         assert_eq!(bytes.len(), SECTOR_BYTES);
         let check = |bytes: &[u8], file_number: u64| {
             let Frame::Record(header) = decode_record_header(&bytes[..RECORD_HEADER_BYTES]) else {
