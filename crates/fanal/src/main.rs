@@ -2,6 +2,7 @@
 //! that talks to stdout, stderr and the environment.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod allocator;
 mod ask;
 mod cli;
 mod client;
@@ -17,10 +18,8 @@ use config::{Config, Source};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::start();
     let line = match cli::parse(std::env::args_os()) {
         Ok(line) => line,
         Err(error) => error.exit(),
