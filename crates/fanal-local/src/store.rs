@@ -267,9 +267,18 @@ async fn blocking<T: Send + 'static>(
     })
 }
 
+/// A request that is not decoded yet counts as this share of the memory that it may take.
+const ROOM_SHARE: usize = 32;
+
 impl SpanStore for LocalStore {
     fn append<'a>(&'a self, tenant: &'a TenantId, batch: SpanBatch) -> StoreFuture<'a, ()> {
         Box::pin(self.engine.append(tenant, batch))
+    }
+
+    fn check_room(&self) -> Result<(), StoreError> {
+        let config = &self.engine.shared.config;
+        let typical = config.head_bytes_max.min(config.pending_bytes_max) / ROOM_SHARE;
+        self.engine.check_room(typical)
     }
 
     fn find_traces<'a>(

@@ -31,8 +31,10 @@ impl Pipeline {
 
     /// Lets `bytes` of a request into memory until the permit is dropped.
     ///
-    /// Fails with `Overloaded` when they do not fit now and with `TooLarge` when they never will.
+    /// Fails with `Overloaded` when they do not fit now, with `TooLarge` when they never will, and like the store when
+    /// that has no room.
     pub fn admit(&self, bytes: usize) -> Result<BytePermit, PipelineError> {
+        self.store.check_room()?;
         self.budget.try_draw(bytes).ok_or_else(|| self.refusal(0, bytes))
     }
 
