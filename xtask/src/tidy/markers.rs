@@ -75,7 +75,7 @@ mod tests {
             let text = format!("first\nsee `/{folder}/someone/notes`\n");
             check("docs/a.md", &text, &["docs/a.md:2: one machine only"]);
         }
-        for text in ["see e2e/home/a", "http://localhost/home/a", "$X/work/a", "GET /home/"] {
+        for text in ["see e2e/home/a", "http://localhost/home/a", "$X/home/a", "GET /home/"] {
             check("docs/a.md", text, &[]);
         }
     }

@@ -121,9 +121,13 @@ impl Visit<'_> {
                 let begin = if step.is_parallel { calls_begin } else { now };
                 let ended = self.call(step, &call.step, own_id, begin);
                 now = now.max(ended.at);
-                if failure.is_none() && !call.is_optional {
-                    failure = ended.failure;
+                if !call.is_optional {
+                    failure = failure.or(ended.failure);
                 }
+            }
+            // What failed is not followed by what needed it.
+            if failure.is_some() && !step.is_parallel {
+                break;
             }
         }
         let end = now + after;
