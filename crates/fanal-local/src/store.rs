@@ -184,8 +184,8 @@ impl Engine {
         }
         let invalid =
             |error: fanal_model::InvalidBatch| StoreError::Invalid { message: error.to_string() };
-        // The caller's promise; checked again where spans are encoded.
-        debug_assert!(batch.validate().is_ok());
+        // The one check on the way in: a batch that does not hold together must not reach the log.
+        batch.validate().map_err(invalid)?;
         let spans = IndexedBatch::new(Arc::new(batch)).map_err(invalid)?;
         let bytes = head::memory_bytes(&spans);
         self.check_room(bytes)?;

@@ -27,7 +27,7 @@ const DICTIONARY_USES_MIN: usize = 4;
 
 /// Encodes a valid batch. Rows keep their order.
 pub fn encode(batch: &SpanBatch, options: EncodeOptions) -> Result<Vec<u8>, SegmentError> {
-    // Built batches are valid; what is read back is checked again.
+    // Checked where batches come in and where they are read back.
     debug_assert!(batch.validate().is_ok());
     let granules = plan(batch, options.granule_rows);
     let mut encoder = Encoder {
