@@ -53,7 +53,10 @@ pub(crate) fn run(selection: &Selection) -> Result<()> {
     }
     if selection.rust {
         title("Rust tests");
-        outcomes.push(Outcome::of("rust", process::run(cargo().args(["test", "--workspace"]))));
+        outcomes.push(Outcome::of(
+            "rust",
+            process::run(cargo().args(["test", "--workspace", "--no-fail-fast"])),
+        ));
     }
     if selection.e2e {
         run_suites(&suites, &mut outcomes);
