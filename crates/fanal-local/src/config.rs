@@ -14,7 +14,8 @@ pub struct LocalConfig {
     /// Longest time in microseconds that an append waits for others to share its sync; it waits only while other
     /// requests are known to be in flight. Default 2000, at most [`COMMIT_WINDOW_MICROS_MAX`].
     pub commit_window_micros: u64,
-    /// Rows at which a log record is full; one larger batch makes one larger record. Default 16 384.
+    /// Rows at which a group of appends is full, which share one write and one sync; a larger batch is a group of its own.
+    /// Default 16 384.
     pub record_rows: usize,
     /// Most bytes of batches that wait for the log; beyond, appends are told to retry. Default 64 MiB.
     pub pending_bytes_max: usize,

@@ -56,7 +56,7 @@ impl CommitQueue {
         self.changed.notify_all();
     }
 
-    /// The next group of appends that share a record: as many as wait, up to `rows_max`, first waiting up to `window`
+    /// The next group of appends that share a write and a sync: as many as wait, up to `rows_max`, first waiting up to `window`
     /// for `expected` of them. Empty once the queue is closed and drained.
     pub(crate) fn next_group(
         &self,

@@ -1,4 +1,4 @@
-//! The log: the durable form of spans that are in no block yet. One record is one segment of coalesced requests.
+//! The log: the durable form of spans that are in no block yet. One record is one segment: a large request, or small ones coalesced.
 //!
 //! The commit thread appends, the start replays, the merge releases. Invariant: what [`LogAppender::append`] answered
 //! is read back by [`replay()`] until a catalog says that it is in a block. Knows sequences and bytes, not spans.
