@@ -3,6 +3,7 @@
 //! The pipeline appends, the query crate asks, both through `SpanStore`. Invariant: what was acknowledged is durable
 //! and visible, exactly once, through every crash. Knows spans and files, no protocol and no query language.
 
+mod background;
 mod block;
 mod catalog;
 pub mod config;
@@ -20,6 +21,7 @@ mod store;
 mod tenant;
 mod vocabulary;
 
+pub use background::Step;
 pub use config::LocalConfig;
 pub use disk::{Disk, DiskFile, DiskLock, RealDisk};
 pub use store::LocalStore;

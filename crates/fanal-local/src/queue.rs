@@ -74,16 +74,27 @@ impl CommitQueue {
         };
         let waited = self.changed.wait_timeout_while(state, window, is_short);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.take_group(rows_max)
+    }
+
+    /// The next group of appends without waiting; empty where none waits.
+    pub(crate) fn take_group(&self, rows_max: usize) -> Vec<Pending> {
+        lock(&self.state).take_group(rows_max)
+    }
+}
+
+impl State {
+    fn take_group(&mut self, rows_max: usize) -> Vec<Pending> {
         let mut group: Vec<Pending> = Vec::new();
         let mut rows = 0;
-        while let Some(next) = state.pending.front() {
+        while let Some(next) = self.pending.front() {
             let count = next.spans.len();
             if !group.is_empty() && rows + count > rows_max {
                 break;
             }
             rows += count;
-            state.rows -= count;
-            group.extend(state.pending.pop_front());
+            self.rows -= count;
+            group.extend(self.pending.pop_front());
         }
         group
     }

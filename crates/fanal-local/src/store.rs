@@ -3,6 +3,7 @@
 //!
 //! Invariant: an append is answered only once the log of its tenant has it durably.
 
+use crate::background::Step;
 use crate::config::LocalConfig;
 use crate::disk::{Disk, DiskLock};
 use crate::failure;
@@ -43,6 +44,8 @@ struct Engine {
     tenants: Mutex<BTreeMap<TenantId, Arc<Tenant>>>,
     /// Held while a tenant is opened, so that none is opened twice.
     opening: Mutex<()>,
+    /// Whether the caller drives the work of the background, instead of threads.
+    is_stepped: bool,
     threads: Mutex<Vec<JoinHandle<()>>>,
     is_stopped: AtomicBool,
     /// Let go last, when every thread has ended.
@@ -58,6 +61,31 @@ impl LocalStore {
         config: LocalConfig,
         clock: Arc<dyn Clock>,
         disk: Arc<dyn Disk>,
+    ) -> Result<Self, StoreError> {
+        Self::open_with(config, clock, disk, false)
+    }
+
+    /// Opens as [`LocalStore::open`] does, but starts no thread and needs no runtime: appends wait until the caller takes
+    /// a [`Step::Commit`], and questions are answered where they are asked. So a test decides what happens when, and
+    /// the same calls give the same run.
+    pub fn open_stepped(
+        config: LocalConfig,
+        clock: Arc<dyn Clock>,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, StoreError> {
+        Self::open_with(config, clock, disk, true)
+    }
+
+    /// Does one piece of a tenant's background work; false where there is nothing to do.
+    pub fn step(&self, tenant: &TenantId, step: Step) -> Result<bool, StoreError> {
+        self.engine.known_tenant(tenant).map_or(Ok(false), |tenant| tenant.step(step))
+    }
+
+    fn open_with(
+        config: LocalConfig,
+        clock: Arc<dyn Clock>,
+        disk: Arc<dyn Disk>,
+        is_stepped: bool,
     ) -> Result<Self, StoreError> {
         let tenants_dir = config.data_dir.join(TENANTS_NAME);
         disk.create_dir_all(&tenants_dir).map_err(failure::io("creating", &tenants_dir))?;
@@ -77,6 +105,7 @@ impl LocalStore {
             questions: Arc::new(Semaphore::new(config.questions_at_once_max.max(1))),
             tenants: Mutex::new(BTreeMap::new()),
             opening: Mutex::new(()),
+            is_stepped,
             threads: Mutex::new(Vec::new()),
             is_stopped: AtomicBool::new(false),
             disk_lock: Mutex::new(Some(disk_lock)),
@@ -117,7 +146,7 @@ impl Engine {
         lock(&self.tenants).get(name).cloned()
     }
 
-    /// The tenant, opened with its threads running.
+    /// The tenant, opened with its threads running unless the caller takes the steps.
     fn open_tenant(&self, name: &TenantId) -> Result<Arc<Tenant>, StoreError> {
         let _opening = lock(&self.opening);
         if let Some(tenant) = self.known_tenant(name) {
@@ -134,11 +163,12 @@ impl Engine {
                 allowed: cast::wide(tenants_max),
             });
         }
-        let (tenant, appender) = Tenant::open(&self.shared, name.clone(), dir)?;
-        let tenant = Arc::new(tenant);
-        let (commits, merges) = (Arc::clone(&tenant), Arc::clone(&tenant));
-        self.spawn("fanal-commit", move || commits.run_commits(appender))?;
-        self.spawn("fanal-merge", move || merges.run_merges())?;
+        let tenant = Arc::new(Tenant::open(&self.shared, name.clone(), dir)?);
+        if !self.is_stepped {
+            let (commits, merges) = (Arc::clone(&tenant), Arc::clone(&tenant));
+            self.spawn("fanal-commit", move || commits.run_commits())?;
+            self.spawn("fanal-merge", move || merges.run_merges())?;
+        }
         lock(&self.tenants).insert(name.clone(), Arc::clone(&tenant));
         Ok(tenant)
     }
@@ -197,7 +227,7 @@ impl Engine {
             Some(tenant) => tenant,
             None => {
                 let (engine, name) = (Arc::clone(self), name.clone());
-                let opened = blocking(move || engine.open_tenant(&name)).await;
+                let opened = self.blocking(move || engine.open_tenant(&name)).await;
                 opened.map_err(unavailable)?
             }
         };
@@ -217,7 +247,7 @@ impl Engine {
         let Some(tenant) = self.known_tenant(name) else { return Ok(T::default()) };
         let questions = Arc::clone(&self.questions);
         let permit = questions.acquire_owned().await.map_err(|_| stopping())?;
-        blocking(move || {
+        self.blocking(move || {
             let snapshot = tenant.snapshot();
             let answer = question(&tenant, &snapshot);
             lookup::trim_dictionaries(&snapshot.blocks, tenant.config.dictionary_cache_bytes_max);
@@ -227,12 +257,29 @@ impl Engine {
         .await
     }
 
+    /// Runs work on a thread that may block; in place where the caller takes the steps.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.is_stepped {
+            return work();
+        }
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+            Err(StoreError::Unavailable { message: format!("a task of the engine ended: {error}") })
+        })
+    }
+
     /// Answers everyone who waits, ends all threads, lets go of the folder.
     fn stop(&self) {
         self.is_stopped.store(true, Ordering::Release);
         let _opening = lock(&self.opening);
         lock(&self.tenants).values().for_each(|tenant| tenant.stop());
         let threads = std::mem::take(&mut *lock(&self.threads));
+        if self.is_stepped {
+            // Without a commit thread, what waits is committed here.
+            lock(&self.tenants).values().for_each(|tenant| while tenant.commit_waiting() {});
+        }
         for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a thread of the engine had panicked");
@@ -256,15 +303,6 @@ fn unavailable(error: StoreError) -> StoreError {
 
 fn overloaded(limit: &'static str, observed: usize, allowed: usize) -> StoreError {
     StoreError::Overloaded { limit, observed: cast::wide(observed), allowed: cast::wide(allowed) }
-}
-
-/// Runs work on a thread that may block.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        Err(StoreError::Unavailable { message: format!("a task of the engine ended: {error}") })
-    })
 }
 
 /// A request that is not decoded yet counts as this share of the memory that it may take.
@@ -337,10 +375,13 @@ impl SpanStore for LocalStore {
     }
 
     fn shutdown(&self) -> StoreFuture<'_, ()> {
-        let engine = Arc::clone(&self.engine);
-        Box::pin(blocking(move || {
-            engine.stop();
-            Ok(())
-        }))
+        Box::pin(async move {
+            let engine = Arc::clone(&self.engine);
+            let stop = move || {
+                engine.stop();
+                Ok(())
+            };
+            self.engine.blocking(stop).await
+        })
     }
 }

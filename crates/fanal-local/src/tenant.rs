@@ -1,11 +1,12 @@
-//! A tenant: its folder, its log and head, its blocks, and the two threads that commit and merge.
+//! A tenant: its folder, its log and head, its blocks; opening it, and committing appends to it.
 //!
-//! The store opens tenants and asks them. Invariant: `view` shows every acknowledged span exactly once; its lock is
+//! The store opens tenants and asks them; `background` drives them. Invariant: `view` shows every acknowledged span exactly once; its lock is
 //! held for moments only, never while reading columns or files.
 
+use crate::background::MergeWake;
 use crate::block::{Block, block_name};
 use crate::catalog::{BlockMeta, Catalog};
-use crate::config::{COMMIT_WINDOW_MICROS_MAX, LocalConfig};
+use crate::config::LocalConfig;
 use crate::disk::Disk;
 use crate::failure;
 use crate::guard::lock;
@@ -19,11 +20,7 @@ use fanal_base::{Clock, cast};
 use fanal_model::{IndexedBatch, SpanBatchBuilder};
 use fanal_storage::{Projection, StoreError, TenantId};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
-
-/// Longest time between two looks at whether a merge is due.
-const MERGE_LOOK: Duration = Duration::from_secs(1);
+use std::sync::{Arc, Mutex};
 
 /// What questions read.
 #[derive(Debug, Default)]
@@ -58,20 +55,9 @@ pub(crate) struct Tenant {
     pub vocabulary: Mutex<Vocabulary>,
     pub queue: CommitQueue,
     pub log: Arc<LogFiles>,
+    pub appender: Mutex<LogAppender>,
     pub merge_state: Mutex<MergeState>,
-    wake: MergeWake,
-}
-
-#[derive(Debug, Default)]
-struct MergeWake {
-    state: Mutex<WakeState>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct WakeState {
-    is_due: bool,
-    is_stopping: bool,
+    pub wake: MergeWake,
 }
 
 /// What all tenants of a store share.
@@ -84,12 +70,8 @@ pub(crate) struct Shared {
 }
 
 impl Tenant {
-    /// Opens a tenant's folder, new or known, and replays its log. The answer's second part is for the commit thread.
-    pub(crate) fn open(
-        shared: &Shared,
-        name: TenantId,
-        dir: PathBuf,
-    ) -> Result<(Self, LogAppender), StoreError> {
+    /// Opens a tenant's folder, new or known, and replays its log.
+    pub(crate) fn open(shared: &Shared, name: TenantId, dir: PathBuf) -> Result<Self, StoreError> {
         let disk = &*shared.disk;
         let (log_dir, blocks_dir) = (dir.join("log"), dir.join("blocks"));
         let catalog = load_or_create(disk, &dir, &[&log_dir, &blocks_dir])?;
@@ -115,9 +97,9 @@ impl Tenant {
             replayed_spans = head::row_count(&parts),
             "tenant is open"
         );
-        let appender = LogAppender::new(Arc::clone(&log), replayed.last_sequence);
         let view = View { head: parts, blocks: opened.into(), taken_through: 0 };
-        let tenant = Self {
+        let appender = Mutex::new(LogAppender::new(Arc::clone(&log), replayed.last_sequence));
+        Ok(Self {
             name,
             dir,
             config: Arc::clone(&shared.config),
@@ -128,13 +110,13 @@ impl Tenant {
             vocabulary: Mutex::new(vocabulary),
             queue: CommitQueue::default(),
             log,
+            appender,
             merge_state: Mutex::new(MergeState {
                 next_block,
                 merged_through: catalog.merged_through,
             }),
             wake: MergeWake::default(),
-        };
-        Ok((tenant, appender))
+        })
     }
 
     /// Folder of the blocks.
@@ -148,45 +130,24 @@ impl Tenant {
         Snapshot { head: view.head.clone(), blocks: Arc::clone(&view.blocks) }
     }
 
-    /// The commit thread: takes groups of appends, makes each durable and visible, then answers.
-    pub(crate) fn run_commits(&self, mut appender: LogAppender) {
-        let micros = self.config.commit_window_micros.min(COMMIT_WINDOW_MICROS_MAX);
-        let window = Duration::from_micros(micros);
-        let mut expected = 1;
-        loop {
-            let group = self.queue.next_group(self.config.record_rows, expected, window);
-            if group.is_empty() {
-                return;
-            }
-            expected = group.len();
-            self.commit(&mut appender, group);
-            self.fuse_head();
-            if self.is_merge_due() {
-                self.wake_merge();
-            }
-        }
-    }
-
-    fn commit(&self, appender: &mut LogAppender, group: Vec<Pending>) {
+    /// Makes a group of appends durable and visible, then answers them.
+    pub(crate) fn commit(&self, group: Vec<Pending>) {
         let mut batches = Vec::with_capacity(group.len());
         let mut waiting = Vec::with_capacity(group.len());
         for pending in group {
             batches.push(pending.spans);
             waiting.push((pending.permit, pending.reply));
         }
-        let outcome = self.commit_spans(appender, batches);
+        let outcome = self.commit_spans(batches);
         for (permit, reply) in waiting {
             drop(permit);
             // An asker that went away needs no answer.
             drop(reply.send(outcome.as_ref().map_err(again).copied()));
         }
+        self.fuse_head();
     }
 
-    fn commit_spans(
-        &self,
-        appender: &mut LogAppender,
-        batches: Vec<IndexedBatch>,
-    ) -> Result<(), StoreError> {
+    fn commit_spans(&self, batches: Vec<IndexedBatch>) -> Result<(), StoreError> {
         let arrived = self.clock.now_unix_nanos();
         let batches = coalesce(batches)?;
         let bodies = batches
@@ -194,7 +155,7 @@ impl Tenant {
             .map(|spans| segment::encode(spans.batch(), EncodeOptions::LOG))
             .collect::<Result<Vec<_>, _>>()
             .map_err(failure::segment("log record"))?;
-        let first = appender.append(arrived, &bodies)?;
+        let first = lock(&self.appender).append(arrived, &bodies)?;
         for (sequence, spans) in (first..).zip(batches) {
             lock(&self.vocabulary).note_spans(&spans);
             let part = HeadPart::new((sequence, sequence), arrived, spans, &self.head_gauge);
@@ -224,48 +185,6 @@ impl Tenant {
         {
             view.head.splice(place..place + run.len(), [fused]);
         }
-    }
-
-    /// The merge thread: looks whether a merge is due, when woken and once in a while.
-    pub(crate) fn run_merges(&self) {
-        loop {
-            let is_quiet = |state: &mut WakeState| !state.is_due && !state.is_stopping;
-            let guard = lock(&self.wake.state);
-            let waited = self.wake.changed.wait_timeout_while(guard, MERGE_LOOK, is_quiet);
-            let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            if state.is_stopping {
-                return;
-            }
-            state.is_due = false;
-            drop(state);
-            self.merge_while_due();
-        }
-    }
-
-    fn merge_while_due(&self) {
-        while self.is_merge_due() {
-            let outcome = self.merge_once(u64::MAX).and_then(|_| self.compact_once());
-            if let Err(error) = outcome {
-                let tenant = self.name.as_str();
-                tracing::error!(tenant, error = failure::chain(&error), "merge failed; will retry");
-                return;
-            }
-            if lock(&self.wake.state).is_stopping {
-                return;
-            }
-        }
-    }
-
-    fn wake_merge(&self) {
-        lock(&self.wake.state).is_due = true;
-        self.wake.changed.notify_all();
-    }
-
-    /// Lets both threads end: the commit thread once every waiting append is answered.
-    pub(crate) fn stop(&self) {
-        self.queue.close();
-        lock(&self.wake.state).is_stopping = true;
-        self.wake.changed.notify_all();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Appending records: one write and one sync for each group, on a file that was never seen to fail.
 //!
-//! Owned by the commit thread alone. After any failure the file is given up, because nothing is known of what a failed
+//! Used by the commits of one tenant, one at a time. After any failure the file is given up, because nothing is known of what a failed
 //! sync left behind, and sequences go on behind the lost one.
 
 use super::files::{ActiveLog, LogFiles};
