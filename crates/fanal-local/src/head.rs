@@ -40,8 +40,8 @@ impl Drop for Held {
 pub(crate) struct HeadPart {
     /// First and last record.
     pub sequences: (u64, u64),
-    /// When the first of them arrived, nanoseconds since the Unix epoch.
-    pub arrived_unix_nanos: u64,
+    /// When the first and the last of them arrived, nanoseconds since the Unix epoch.
+    pub arrived: (u64, u64),
     /// The spans, at least one.
     pub spans: IndexedBatch,
     /// Earliest and latest start.
@@ -56,7 +56,7 @@ impl HeadPart {
     /// A part of one record.
     pub(crate) fn new(
         sequences: (u64, u64),
-        arrived_unix_nanos: u64,
+        arrived: (u64, u64),
         spans: IndexedBatch,
         gauge: &HeadGauge,
     ) -> Self {
@@ -70,7 +70,7 @@ impl HeadPart {
         gauge.0.fetch_add(bytes, Ordering::AcqRel);
         let held = Held(gauge.clone(), bytes);
         let starts = (earliest, latest);
-        Self { sequences, arrived_unix_nanos, spans, starts, newest_row, filter, held }
+        Self { sequences, arrived, spans, starts, newest_row, filter, held }
     }
 
     /// Spans.
@@ -100,7 +100,7 @@ impl HeadPart {
         parts.iter().for_each(|part| builder.append_batch(&part.spans));
         let first = parts.first().map_or(0, |part| part.sequences.0);
         let last = parts.last().map_or(0, |part| part.sequences.1);
-        let arrived = parts.iter().map(|part| part.arrived_unix_nanos).min().unwrap_or(0);
+        let arrived = arrival_range(parts);
         let spans = IndexedBatch::new(Arc::new(builder.finish()))?;
         Ok(Self::new((first, last), arrived, spans, gauge))
     }
@@ -152,6 +152,13 @@ pub(crate) fn fusible(parts: &[Arc<HeadPart>], taken_through: u64) -> &[Arc<Head
     &[]
 }
 
+/// When the first and the last span of parts arrived.
+pub(crate) fn arrival_range(parts: &[Arc<HeadPart>]) -> (u64, u64) {
+    let first = parts.iter().map(|part| part.arrived.0).min().unwrap_or(0);
+    let last = parts.iter().map(|part| part.arrived.1).max().unwrap_or(0);
+    (first, last)
+}
+
 /// Rows of parts.
 pub(crate) fn row_count(parts: &[Arc<HeadPart>]) -> u64 {
     parts.iter().map(|part| cast::wide(part.len())).sum()
@@ -175,7 +182,7 @@ mod tests {
             });
         }
         let spans = IndexedBatch::new(Arc::new(builder.finish())).expect("decodes");
-        Arc::new(HeadPart::new((sequence, sequence), 5, spans, gauge))
+        Arc::new(HeadPart::new((sequence, sequence), (sequence, sequence), spans, gauge))
     }
 
     #[test]
@@ -202,6 +209,7 @@ mod tests {
         let fused = HeadPart::fuse(&parts, &gauge).expect("decodes");
         drop(parts);
         assert_eq!((fused.sequences, fused.len(), fused.starts), ((1, 8), 16, (1, 2)));
+        assert_eq!(fused.arrived, (1, 8));
         assert_eq!(fused.rows_of(TraceId([2; 16])).count(), 8);
         assert!(fused.may_contain(trace_hash(TraceId([1; 16]))));
         assert!(gauge.bytes() * 2 < before, "{} of {before}", gauge.bytes());

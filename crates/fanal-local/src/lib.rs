@@ -14,6 +14,7 @@ mod head;
 mod log;
 mod lookup;
 mod merge;
+mod publish;
 mod queue;
 mod search;
 pub mod segment;

@@ -12,13 +12,14 @@ use crate::failure;
 use crate::guard::lock;
 use crate::head::{self, HeadGauge, HeadPart};
 use crate::log::{self, LogAppender, LogFiles, Record};
-use crate::merge::MergeState;
+use crate::publish::Ledger;
 use crate::queue::{CommitQueue, Pending};
 use crate::segment::{self, EncodeOptions, Segment};
 use crate::vocabulary::Vocabulary;
 use fanal_base::{Clock, cast};
 use fanal_model::{IndexedBatch, SpanBatchBuilder};
 use fanal_storage::{Projection, StoreError, TenantId};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -27,7 +28,7 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct View {
     /// Spans that are in no block, in the order of the log.
     pub head: Vec<Arc<HeadPart>>,
-    /// Blocks, oldest first.
+    /// Blocks, by their last arrival.
     pub blocks: Arc<[Arc<Block>]>,
     /// Parts up to this record belong to a merge under way; 0 where there is none.
     pub taken_through: u64,
@@ -56,7 +57,11 @@ pub(crate) struct Tenant {
     pub queue: CommitQueue,
     pub log: Arc<LogFiles>,
     pub appender: Mutex<LogAppender>,
-    pub merge_state: Mutex<MergeState>,
+    pub ledger: Mutex<Ledger>,
+    /// Held by the merge under way; there is at most one.
+    pub merging: Mutex<()>,
+    /// Held by whatever replaces, moves or drops blocks; at most one does.
+    pub upkeep: Mutex<()>,
     pub wake: MergeWake,
 }
 
@@ -74,11 +79,11 @@ impl Tenant {
     pub(crate) fn open(shared: &Shared, name: TenantId, dir: PathBuf) -> Result<Self, StoreError> {
         let disk = &*shared.disk;
         let (log_dir, blocks_dir) = (dir.join("log"), dir.join("blocks"));
-        let catalog = load_or_create(disk, &dir, &[&log_dir, &blocks_dir])?;
-        let next_block = remove_orphans(disk, &blocks_dir, &catalog.blocks)?;
+        let mut catalog = load_or_create(disk, &dir, &[&log_dir, &blocks_dir])?;
+        remove_orphans(disk, &blocks_dir, &catalog.blocks)?;
         let opened: Vec<Arc<Block>> =
             catalog.blocks.iter().map(|&m| Arc::new(Block::open(disk, &blocks_dir, m))).collect();
-        let mut vocabulary = catalog.vocabulary;
+        let mut vocabulary = std::mem::take(&mut catalog.vocabulary);
         let mut parts = Vec::new();
         let replayed = log::replay(disk, &log_dir, catalog.merged_through, |record| {
             let part = replay_record(record, &shared.head_gauge)?;
@@ -111,10 +116,9 @@ impl Tenant {
             queue: CommitQueue::default(),
             log,
             appender,
-            merge_state: Mutex::new(MergeState {
-                next_block,
-                merged_through: catalog.merged_through,
-            }),
+            ledger: Mutex::new(Ledger::new(&catalog)),
+            merging: Mutex::new(()),
+            upkeep: Mutex::new(()),
             wake: MergeWake::default(),
         })
     }
@@ -158,7 +162,8 @@ impl Tenant {
         let first = lock(&self.appender).append(arrived, &bodies)?;
         for (sequence, spans) in (first..).zip(batches) {
             lock(&self.vocabulary).note_spans(&spans);
-            let part = HeadPart::new((sequence, sequence), arrived, spans, &self.head_gauge);
+            let part =
+                HeadPart::new((sequence, sequence), (arrived, arrived), spans, &self.head_gauge);
             lock(&self.view).head.push(Arc::new(part));
         }
         Ok(())
@@ -239,14 +244,14 @@ fn load_or_create(
     for above in dir.ancestors().skip(1).take(2) {
         disk.sync_dir(above).map_err(failure::io("syncing", above))?;
     }
-    let catalog = Catalog::default();
+    let catalog = Catalog { next_block: 1, ..Catalog::default() };
     catalog.store(disk, dir)?;
     Ok(catalog)
 }
 
-/// Removes files that the catalog does not name; answers the number of the next block.
-fn remove_orphans(disk: &dyn Disk, dir: &Path, blocks: &[BlockMeta]) -> Result<u64, StoreError> {
-    let names: Vec<String> = blocks.iter().map(|block| block_name(block.number)).collect();
+/// Removes files that the catalog does not name.
+fn remove_orphans(disk: &dyn Disk, dir: &Path, blocks: &[BlockMeta]) -> Result<(), StoreError> {
+    let names: BTreeSet<String> = blocks.iter().map(|block| block_name(block.number)).collect();
     for name in disk.list(dir).map_err(failure::io("listing", dir))? {
         if !names.contains(&name) {
             let path = dir.join(&name);
@@ -254,7 +259,7 @@ fn remove_orphans(disk: &dyn Disk, dir: &Path, blocks: &[BlockMeta]) -> Result<u
             tracing::info!(path = %path.display(), "removed a file that is no block");
         }
     }
-    Ok(blocks.iter().map(|block| block.number + 1).max().unwrap_or(1))
+    Ok(())
 }
 
 fn replay_record(record: Record, gauge: &HeadGauge) -> Result<HeadPart, StoreError> {
@@ -266,7 +271,8 @@ fn replay_record(record: Record, gauge: &HeadGauge) -> Result<HeadPart, StoreErr
     let spans = IndexedBatch::new(Arc::new(batch))
         .map_err(|error| StoreError::Corrupt { object, message: error.to_string() })?;
     let sequences = (record.sequence, record.sequence);
-    Ok(HeadPart::new(sequences, record.arrived_unix_nanos, spans, gauge))
+    let arrived = (record.arrived_unix_nanos, record.arrived_unix_nanos);
+    Ok(HeadPart::new(sequences, arrived, spans, gauge))
 }
 
 fn fuse_parts(parts: &mut Vec<Arc<HeadPart>>, gauge: &HeadGauge) -> Result<(), StoreError> {

@@ -14,7 +14,8 @@ use fanal_storage::StoreError;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Writes and syncs the file of a block of at least one span.
+/// Writes and syncs the file of a block of at least one span. The answer lacks what only the caller knows: arrivals,
+/// rewrites and late rows.
 pub(crate) fn write_block(
     disk: &dyn Disk,
     dir: &Path,
@@ -53,7 +54,17 @@ pub(crate) fn write_block(
         failure::io("writing block", &path)(error)
     })?;
     let (starts, newest_trace) = start_range(batch);
-    Ok(BlockMeta { number, rows: cast::wide(batch.len()), bytes, starts, newest_trace })
+    Ok(BlockMeta {
+        number,
+        rows: cast::wide(batch.len()),
+        traces: u64::from(index.trace_count),
+        bytes,
+        memory_bytes: cast::wide(batch.memory_bytes()),
+        starts,
+        latest_end: batch.end_unix_nanos.iter().copied().max().unwrap_or(0),
+        newest_trace,
+        ..BlockMeta::default()
+    })
 }
 
 /// Earliest and latest start, and the trace of the latest.

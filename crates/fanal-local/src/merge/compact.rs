@@ -2,9 +2,11 @@
 //!
 //! Follows the merge on its thread. Brings the spans of a trace together that came in pieces, and drops duplicates.
 
-use super::{MergeState, merged_batch};
+use super::merged_batch;
 use crate::block::{Block, block_name};
+use crate::catalog::Written;
 use crate::guard::lock;
+use crate::publish::Change;
 use crate::tenant::Tenant;
 use fanal_base::cast;
 use fanal_model::IndexedBatch;
@@ -30,7 +32,7 @@ fn compactible(rows: &[u64], block_rows: u64) -> Option<Range<usize>> {
 impl Tenant {
     /// Compacts one run of blocks; false where there is none.
     pub(crate) fn compact_once(&self) -> Result<bool, StoreError> {
-        let mut state = lock(&self.merge_state);
+        let _upkeep = lock(&self.upkeep);
         let blocks = lock(&self.view).blocks.to_vec();
         let rows: Vec<u64> = blocks
             .iter()
@@ -39,32 +41,31 @@ impl Tenant {
         let Some(run) = compactible(&rows, cast::wide(self.config.block_rows)) else {
             return Ok(false);
         };
-        self.compact(&mut state, blocks, run)?;
+        self.compact(&blocks[run])?;
         Ok(true)
     }
 
-    fn compact(
-        &self,
-        state: &mut MergeState,
-        mut blocks: Vec<Arc<Block>>,
-        run: Range<usize>,
-    ) -> Result<(), StoreError> {
-        let sources = blocks[run.clone()].iter().map(|b| read(b)).collect::<Result<Vec<_>, _>>()?;
+    fn compact(&self, run: &[Arc<Block>]) -> Result<(), StoreError> {
+        let sources = run.iter().map(|b| read(b)).collect::<Result<Vec<_>, _>>()?;
         let batch = merged_batch(&sources.iter().collect::<Vec<_>>());
         drop(sources);
         let rows = batch.len();
-        let block = self.write_block(state, batch)?;
-        let replaced: Vec<_> = blocks.splice(run, [Arc::new(block)]).collect();
-        self.publish_blocks(state, blocks, state.merged_through)?;
-        for block in &replaced {
-            // Questions that began before still read it: the name goes, the file stays until they let go.
-            let path = self.blocks_dir().join(block_name(block.meta.number));
-            if let Err(error) = self.disk.remove(&path) {
-                tracing::warn!(path = %path.display(), %error, "replaced block stays behind");
-            }
-        }
+        let mut block = self.write_block(batch)?;
+        let metas = || run.iter().map(|block| block.meta);
+        block.meta.arrived.0 = metas().map(|meta| meta.arrived.0).min().unwrap_or(0);
+        block.meta.arrived.1 = metas().map(|meta| meta.arrived.1).max().unwrap_or(0);
+        block.meta.rewrites = metas().map(|meta| meta.rewrites + 1).max().unwrap_or(0);
+        let written = Written {
+            compacted_rows: block.meta.rows,
+            compacted_bytes: block.meta.bytes,
+            duplicate_rows: metas().map(|meta| meta.rows).sum::<u64>() - block.meta.rows,
+            ..Written::default()
+        };
+        let removed = metas().map(|meta| meta.number).collect();
+        let added = vec![Arc::new(block)];
+        self.publish(&Change { added, removed, written, ..Change::default() })?;
         let tenant = self.name.as_str();
-        tracing::info!(tenant, blocks = replaced.len(), rows, "compacted small blocks");
+        tracing::info!(tenant, blocks = run.len(), rows, "compacted small blocks");
         Ok(())
     }
 }

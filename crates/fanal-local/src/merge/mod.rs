@@ -7,23 +7,15 @@ mod compact;
 pub(crate) mod order;
 
 use crate::block::{Block, write_block};
-use crate::catalog::Catalog;
+use crate::catalog::Written;
 use crate::guard::lock;
-use crate::head::HeadPart;
+use crate::head::{self, HeadPart};
+use crate::publish::Change;
 use crate::tenant::Tenant;
 use fanal_base::cast;
 use fanal_model::{IndexedBatch, Remap, SpanBatch, SpanBatchBuilder};
 use fanal_storage::StoreError;
 use std::sync::Arc;
-
-/// What only the merge touches.
-#[derive(Debug)]
-pub(crate) struct MergeState {
-    /// Number of the next block file.
-    pub next_block: u64,
-    /// What the catalog on disk says of the log.
-    pub merged_through: u64,
-}
 
 /// Spans of all sources in block order.
 pub(crate) fn merged_batch(sources: &[&IndexedBatch]) -> SpanBatch {
@@ -45,7 +37,7 @@ impl Tenant {
             let view = lock(&self.view);
             let rows: usize = view.head.iter().map(|part| part.len()).sum();
             let bytes: usize = view.head.iter().map(|part| part.bytes()).sum();
-            (rows, bytes, view.head.first().map(|part| part.arrived_unix_nanos))
+            (rows, bytes, view.head.first().map(|part| part.arrived.0))
         };
         let head_bytes_max = self.config.head_bytes_max;
         // Where half the budget is used, one tenant at least holds its share of that half.
@@ -65,10 +57,10 @@ impl Tenant {
 
     /// Makes one block of the front of the head, of records up to `through`; false where there is nothing to do.
     pub(crate) fn merge_once(&self, through: u64) -> Result<bool, StoreError> {
-        let mut state = lock(&self.merge_state);
+        let _merging = lock(&self.merging);
         let parts = self.take_front(through);
         let Some(last) = parts.last().map(|part| part.sequences.1) else { return Ok(false) };
-        let outcome = self.merge_parts(&mut state, &parts, last);
+        let outcome = self.merge_parts(&parts, last);
         lock(&self.view).taken_through = 0;
         outcome.map(|()| true)
     }
@@ -89,27 +81,28 @@ impl Tenant {
         parts
     }
 
-    fn merge_parts(
-        &self,
-        state: &mut MergeState,
-        parts: &[Arc<HeadPart>],
-        last: u64,
-    ) -> Result<(), StoreError> {
+    fn merge_parts(&self, parts: &[Arc<HeadPart>], last: u64) -> Result<(), StoreError> {
         let sources: Vec<&IndexedBatch> = parts.iter().map(|part| &part.spans).collect();
         let batch = merged_batch(&sources);
         let rows = batch.len();
-        let block = self.write_block(state, batch)?;
-        let mut blocks = lock(&self.view).blocks.to_vec();
-        blocks.push(Arc::new(block));
-        self.publish_blocks(state, blocks, last)?;
+        let mut block = self.write_block(batch)?;
+        block.meta.arrived = head::arrival_range(parts);
+        let written = Written {
+            merged_rows: block.meta.rows,
+            merged_bytes: block.meta.bytes,
+            duplicate_rows: head::row_count(parts) - block.meta.rows,
+            ..Written::default()
+        };
+        let added = vec![Arc::new(block)];
+        self.publish(&Change { added, merged_through: last, written, ..Change::default() })?;
         self.log.release(last);
         tracing::info!(tenant = self.name.as_str(), rows, merged_through = last, "merged a block");
         Ok(())
     }
 
-    fn write_block(&self, state: &mut MergeState, batch: SpanBatch) -> Result<Block, StoreError> {
-        let number = state.next_block;
-        state.next_block += 1;
+    /// Writes and opens a block, which is not published yet.
+    fn write_block(&self, batch: SpanBatch) -> Result<Block, StoreError> {
+        let number = self.take_block_number();
         let dir = self.blocks_dir();
         let meta = write_block(&*self.disk, &dir, number, &batch, self.config.granule_rows)?;
         drop(batch);
@@ -121,27 +114,5 @@ impl Tenant {
                 message: message.to_owned(),
             }),
         }
-    }
-
-    /// Makes `blocks` the blocks of the catalog and of the view, and lets go of the head up to `merged_through`.
-    fn publish_blocks(
-        &self,
-        state: &mut MergeState,
-        blocks: Vec<Arc<Block>>,
-        merged_through: u64,
-    ) -> Result<(), StoreError> {
-        let catalog = Catalog {
-            merged_through,
-            blocks: blocks.iter().map(|block| block.meta).collect(),
-            vocabulary: lock(&self.vocabulary).clone(),
-        };
-        // After a failure the disk may have this catalog or the one before. Both are true: nothing that either names
-        // is removed before a later one succeeded.
-        catalog.store(&*self.disk, &self.dir)?;
-        state.merged_through = merged_through;
-        let mut view = lock(&self.view);
-        view.blocks = blocks.into();
-        view.head.retain(|part| part.sequences.1 > merged_through);
-        Ok(())
     }
 }
