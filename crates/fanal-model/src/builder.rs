@@ -1,14 +1,14 @@
-//! Builds a `SpanBatch` span by span, from decoded fields or from rows of other batches.
+//! Builds a `SpanBatch` span by span from decoded fields. (Rows of other batches: see `append`.)
 //!
 //! Order of calls for a span: attributes, events and links in any order, then [`SpanBatchBuilder::finish_span`]
 //! or [`SpanBatchBuilder::abandon_span`], which takes everything of the open span back.
 
-use crate::attribute_builder::{AttributeTableBuilder, ValuesBuilder};
-use crate::attributes::{AttributeTable, AttributeValues, Locator};
+use crate::attribute_builder::AttributeTableBuilder;
 use crate::batch::{EventTable, LinkTable, SpanBatch};
-use crate::column::{BytesTable, DictionaryBuilder, SparseColumn};
+use crate::column::SparseColumn;
+use crate::dictionary::{DictionaryBuilder, Drain, GiveUp};
 use crate::id::{SpanId, TraceId};
-use crate::indexed::IndexedBatch;
+use crate::raw::{NotText, RawValue};
 use crate::resource::{Resource, Scope};
 use crate::value::ValueRef;
 use fanal_base::cast;
@@ -50,6 +50,17 @@ pub struct SpanFields<'a> {
     pub dropped_links_count: u32,
 }
 
+/// The texts of a span, not checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SpanTexts<'a> {
+    /// Span name.
+    pub name: &'a [u8],
+    /// W3C trace state.
+    pub trace_state: &'a [u8],
+    /// Status text.
+    pub status_message: &'a [u8],
+}
+
 /// The fields of a link that are no lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LinkFields<'a> {
@@ -69,19 +80,31 @@ pub struct LinkFields<'a> {
 #[derive(Debug, Default)]
 pub struct SpanBatchBuilder {
     batch: SpanBatch,
-    names: DictionaryBuilder,
-    trace_states: DictionaryBuilder,
-    status_messages: DictionaryBuilder,
-    resources: DictionaryBuilder,
-    scopes: DictionaryBuilder,
-    attributes: AttributeTableBuilder,
-    event_names: DictionaryBuilder,
-    event_attributes: AttributeTableBuilder,
-    link_states: DictionaryBuilder,
-    link_attributes: AttributeTableBuilder,
+    pub(crate) names: DictionaryBuilder,
+    pub(crate) trace_states: DictionaryBuilder,
+    pub(crate) status_messages: DictionaryBuilder,
+    pub(crate) resources: DictionaryBuilder,
+    pub(crate) scopes: DictionaryBuilder,
+    pub(crate) attributes: AttributeTableBuilder,
+    pub(crate) event_names: DictionaryBuilder,
+    pub(crate) event_attributes: AttributeTableBuilder,
+    pub(crate) link_states: DictionaryBuilder,
+    pub(crate) link_attributes: AttributeTableBuilder,
 }
 
 impl SpanBatchBuilder {
+    /// A builder of one batch after the other, each the content of a request: [`SpanBatchBuilder::take`] gives it, and the
+    /// builder remembers what the next one is likely to have.
+    pub fn for_requests() -> Self {
+        let table = || AttributeTableBuilder::new(GiveUp::SMALL);
+        Self {
+            attributes: table(),
+            event_attributes: table(),
+            link_attributes: table(),
+            ..Self::default()
+        }
+    }
+
     /// Finished spans.
     pub fn len(&self) -> usize {
         self.batch.len()
@@ -108,6 +131,22 @@ impl SpanBatchBuilder {
         self.attributes.push(key, value);
     }
 
+    /// Like [`SpanBatchBuilder::attribute`]. Where key or value is no text, nothing is added.
+    #[inline]
+    pub fn raw_attribute(&mut self, key: &[u8], value: RawValue<'_>) -> Result<(), NotText> {
+        self.attributes.push_raw(key, value)
+    }
+
+    /// Like [`SpanBatchBuilder::event_attribute`]. Where key or value is no text, nothing is added.
+    pub fn raw_event_attribute(&mut self, key: &[u8], value: RawValue<'_>) -> Result<(), NotText> {
+        self.event_attributes.push_raw(key, value)
+    }
+
+    /// Like [`SpanBatchBuilder::link_attribute`]. Where key or value is no text, nothing is added.
+    pub fn raw_link_attribute(&mut self, key: &[u8], value: RawValue<'_>) -> Result<(), NotText> {
+        self.link_attributes.push_raw(key, value)
+    }
+
     /// Adds an attribute to the event that [`SpanBatchBuilder::finish_event`] will end.
     pub fn event_attribute(&mut self, key: &str, value: ValueRef<'_>) {
         self.event_attributes.push(key, value);
@@ -125,7 +164,21 @@ impl SpanBatchBuilder {
         self.event_attributes.finish_row();
     }
 
-    fn push_event_row(&mut self, time_unix_nanos: u64, dropped_attributes: u32) {
+    /// Like [`SpanBatchBuilder::finish_event`]. Where the name is no text, the event stays open.
+    pub fn finish_raw_event(
+        &mut self,
+        time_unix_nanos: u64,
+        name: &[u8],
+        dropped_attributes: u32,
+    ) -> Result<(), NotText> {
+        let name = self.event_names.intern_text(name)?;
+        self.event_names.push_code(name);
+        self.push_event_row(time_unix_nanos, dropped_attributes);
+        self.event_attributes.finish_row();
+        Ok(())
+    }
+
+    pub(crate) fn push_event_row(&mut self, time_unix_nanos: u64, dropped_attributes: u32) {
         let events = &mut self.batch.events;
         events.dropped_attributes_counts.set(events.time_unix_nanos.len(), dropped_attributes);
         events.time_unix_nanos.push(time_unix_nanos);
@@ -138,7 +191,7 @@ impl SpanBatchBuilder {
         self.link_attributes.finish_row();
     }
 
-    fn push_link_row(&mut self, link: LinkFields<'_>) {
+    pub(crate) fn push_link_row(&mut self, link: LinkFields<'_>) {
         let links = &mut self.batch.links;
         links.dropped_attributes_counts.set(links.flags.len(), link.dropped_attributes_count);
         links.trace_ids.push(link.trace_id);
@@ -151,13 +204,35 @@ impl SpanBatchBuilder {
         self.names.push(span.name.as_bytes());
         self.trace_states.push(span.trace_state.as_bytes());
         self.status_messages.push(span.status_message.as_bytes());
+        self.finish_row(span);
+    }
+
+    /// Like [`SpanBatchBuilder::finish_span`] with `texts` for those of `span`. Where one is no text, the span stays open.
+    #[inline]
+    pub fn finish_raw_span(
+        &mut self,
+        span: &SpanFields<'_>,
+        texts: &SpanTexts<'_>,
+    ) -> Result<(), NotText> {
+        let name = self.names.intern_text(texts.name)?;
+        let trace_state = self.trace_states.intern_text(texts.trace_state)?;
+        let status_message = self.status_messages.intern_text(texts.status_message)?;
+        self.names.push_code(name);
+        self.trace_states.push_code(trace_state);
+        self.status_messages.push_code(status_message);
+        self.finish_row(span);
+        Ok(())
+    }
+
+    #[inline]
+    fn finish_row(&mut self, span: &SpanFields<'_>) {
         self.resources.push_code(span.resource);
         self.scopes.push_code(span.scope);
         self.attributes.finish_row();
         self.push_span_row(span);
     }
 
-    fn push_span_row(&mut self, span: &SpanFields<'_>) {
+    pub(crate) fn push_span_row(&mut self, span: &SpanFields<'_>) {
         let batch = &mut self.batch;
         let row = batch.trace_ids.len();
         batch.trace_ids.push(span.trace_id);
@@ -205,80 +280,6 @@ impl SpanBatchBuilder {
             + self.link_attributes.duplicate_keys()
     }
 
-    /// Appends one row of another batch. `remap` belongs to this pair of builder and source.
-    pub fn append_row(&mut self, source: &IndexedBatch, remap: &mut Remap, row: usize) {
-        let span = source.span(row);
-        let batch = source.batch();
-        remap.names.push(&batch.names.table, batch.names.codes[row], &mut self.names);
-        let states = &batch.trace_states;
-        remap.trace_states.push(&states.table, states.codes[row], &mut self.trace_states);
-        let messages = &batch.status_messages;
-        remap.status_messages.push(&messages.table, messages.codes[row], &mut self.status_messages);
-        let resources = &batch.resources;
-        remap.resources.push(&resources.table, resources.codes[row], &mut self.resources);
-        let scopes = &batch.scopes;
-        remap.scopes.push(&scopes.table, scopes.codes[row], &mut self.scopes);
-        remap.attributes.append(&mut self.attributes, &batch.attributes, &source.span_cells, row);
-        for item in span.event_range() {
-            let events = &batch.events;
-            remap.event_names.push(
-                &events.names.table,
-                events.names.codes[item],
-                &mut self.event_names,
-            );
-            self.push_event_row(
-                events.time_unix_nanos[item],
-                events.dropped_attributes_counts.get(item),
-            );
-            remap.event_attributes.append(
-                &mut self.event_attributes,
-                &events.attributes,
-                &source.event_cells,
-                item,
-            );
-        }
-        for item in span.link_range() {
-            self.append_link(source, remap, item);
-        }
-        self.push_span_row(&SpanFields {
-            trace_id: span.trace_id(),
-            span_id: span.span_id(),
-            parent_span_id: span.parent_span_id(),
-            start_unix_nanos: span.start_unix_nanos(),
-            end_unix_nanos: span.end_unix_nanos(),
-            kind: batch.kinds[row],
-            status_code: batch.status_codes[row],
-            flags: span.flags(),
-            dropped_attributes_count: span.dropped_attributes_count(),
-            dropped_events_count: span.dropped_events_count(),
-            dropped_links_count: span.dropped_links_count(),
-            ..SpanFields::default()
-        });
-    }
-
-    fn append_link(&mut self, source: &IndexedBatch, remap: &mut Remap, item: usize) {
-        let links = &source.batch().links;
-        let states = &links.trace_states;
-        remap.link_states.push(&states.table, states.codes[item], &mut self.link_states);
-        self.push_link_row(LinkFields {
-            trace_id: links.trace_ids[item],
-            span_id: links.span_ids[item],
-            trace_state: "",
-            flags: links.flags[item],
-            dropped_attributes_count: links.dropped_attributes_counts.get(item),
-        });
-        let (target, cells) = (&mut self.link_attributes, &source.link_cells);
-        remap.link_attributes.append(target, &links.attributes, cells, item);
-    }
-
-    /// Appends all rows of another batch.
-    pub fn append_batch(&mut self, source: &IndexedBatch) {
-        let mut remap = Remap::default();
-        for row in 0..source.len() {
-            self.append_row(source, &mut remap, row);
-        }
-    }
-
     /// Bytes of memory held, roughly.
     pub fn memory_bytes(&self) -> usize {
         let texts = [
@@ -299,26 +300,55 @@ impl SpanBatchBuilder {
 
     /// The batch of all finished spans.
     pub fn finish(mut self) -> SpanBatch {
+        self.drain(Drain::Last)
+    }
+
+    /// The batch of all finished spans, with buffers of its own; the builder begins anew. Codes of resources and scopes that
+    /// it gave are no longer known.
+    pub fn take(&mut self) -> SpanBatch {
+        self.drain(Drain::Next)
+    }
+
+    fn drain(&mut self, drain: Drain) -> SpanBatch {
         self.abandon_span();
-        let batch = self.batch;
+        let batch = &mut self.batch;
+        let (events, links) = (&mut batch.events, &mut batch.links);
+        let sparse =
+            |column: &mut SparseColumn| SparseColumn { values: drain.vec(&mut column.values) };
         SpanBatch {
-            names: self.names.finish(),
-            trace_states: self.trace_states.finish(),
-            status_messages: self.status_messages.finish(),
-            resources: self.resources.finish(),
-            scopes: self.scopes.finish(),
-            attributes: self.attributes.finish(),
+            trace_ids: drain.vec(&mut batch.trace_ids),
+            span_ids: drain.vec(&mut batch.span_ids),
+            parent_span_ids: drain.vec(&mut batch.parent_span_ids),
+            start_unix_nanos: drain.vec(&mut batch.start_unix_nanos),
+            end_unix_nanos: drain.vec(&mut batch.end_unix_nanos),
+            kinds: drain.vec(&mut batch.kinds),
+            status_codes: drain.vec(&mut batch.status_codes),
+            flags: drain.vec(&mut batch.flags),
+            names: self.names.drain(drain),
+            trace_states: self.trace_states.drain(drain),
+            status_messages: self.status_messages.drain(drain),
+            resources: self.resources.drain(drain),
+            scopes: self.scopes.drain(drain),
+            dropped_attributes_counts: sparse(&mut batch.dropped_attributes_counts),
+            dropped_events_counts: sparse(&mut batch.dropped_events_counts),
+            dropped_links_counts: sparse(&mut batch.dropped_links_counts),
+            attributes: self.attributes.drain(drain),
             events: EventTable {
-                names: self.event_names.finish(),
-                attributes: self.event_attributes.finish(),
-                ..batch.events
+                ends: drain.vec(&mut events.ends),
+                time_unix_nanos: drain.vec(&mut events.time_unix_nanos),
+                names: self.event_names.drain(drain),
+                dropped_attributes_counts: sparse(&mut events.dropped_attributes_counts),
+                attributes: self.event_attributes.drain(drain),
             },
             links: LinkTable {
-                trace_states: self.link_states.finish(),
-                attributes: self.link_attributes.finish(),
-                ..batch.links
+                ends: drain.vec(&mut links.ends),
+                trace_ids: drain.vec(&mut links.trace_ids),
+                span_ids: drain.vec(&mut links.span_ids),
+                trace_states: self.link_states.drain(drain),
+                flags: drain.vec(&mut links.flags),
+                dropped_attributes_counts: sparse(&mut links.dropped_attributes_counts),
+                attributes: self.link_attributes.drain(drain),
             },
-            ..batch
         }
     }
 }
@@ -327,117 +357,12 @@ fn truncate(column: &mut SparseColumn, rows: usize) {
     column.values.truncate(rows);
 }
 
-/// What is known of a source while its rows are appended: where its codes went.
-#[derive(Debug, Default)]
-pub struct Remap {
-    names: CodeMap,
-    trace_states: CodeMap,
-    status_messages: CodeMap,
-    resources: CodeMap,
-    scopes: CodeMap,
-    attributes: TableMap,
-    event_names: CodeMap,
-    event_attributes: TableMap,
-    link_states: CodeMap,
-    link_attributes: TableMap,
-}
-
-/// Source code to target code; `u32::MAX` where not met yet.
-#[derive(Debug, Default)]
-struct CodeMap(Vec<u32>);
-
-impl CodeMap {
-    #[inline]
-    fn push(&mut self, table: &BytesTable, code: u32, target: &mut DictionaryBuilder) {
-        if self.0.is_empty() {
-            self.0.resize(table.len(), u32::MAX);
-        }
-        let known = &mut self.0[cast::index(code)];
-        if *known == u32::MAX {
-            *known = target.intern(table.get(code));
-        }
-        target.push_code(*known);
-    }
-}
-
-/// Where the columns of a source table went.
-#[derive(Debug, Default)]
-struct TableMap {
-    /// By source column; empty before the first row.
-    columns: Vec<ColumnPlace>,
-    codes: Vec<CodeMap>,
-}
-
-/// Where a source column went. Found when its first value comes, so that columns without a value in the rows that
-/// are appended cost the target nothing.
-#[derive(Debug, Clone, Copy)]
-enum ColumnPlace {
-    Unknown,
-    Column(u32),
-    Overflow,
-}
-
-impl TableMap {
-    fn append(
-        &mut self,
-        target: &mut AttributeTableBuilder,
-        source: &AttributeTable,
-        cells: &Locator,
-        row: usize,
-    ) {
-        if self.columns.len() != source.columns.len() {
-            self.columns.resize(source.columns.len(), ColumnPlace::Unknown);
-            self.codes.resize_with(source.columns.len(), CodeMap::default);
-        }
-        for (&column, &cell) in source.shape(row).iter().zip(cells.cells(row)) {
-            self.append_cell(target, source, cast::index(column), cast::index(cell));
-        }
-        target.finish_row();
-    }
-
-    fn append_cell(
-        &mut self,
-        target: &mut AttributeTableBuilder,
-        source: &AttributeTable,
-        column: usize,
-        cell: usize,
-    ) {
-        let source_column = &source.columns[column];
-        if matches!(self.columns[column], ColumnPlace::Unknown) {
-            let is_overflow = matches!(source_column.values, AttributeValues::Overflow(_));
-            let kind = source_column.get(cell).1.attribute_type();
-            let known =
-                if is_overflow { None } else { target.column_for(&source_column.key, kind) };
-            self.columns[column] = known.map_or(ColumnPlace::Overflow, ColumnPlace::Column);
-        }
-        let ColumnPlace::Column(target_column) = self.columns[column] else {
-            let (key, value) = source_column.get(cell);
-            target.push(key, value);
-            return;
-        };
-        target.place(target_column);
-        let values = &mut target.columns[cast::index(target_column)].values;
-        match (&source_column.values, values) {
-            (
-                AttributeValues::String(dictionary)
-                | AttributeValues::Bytes(dictionary)
-                | AttributeValues::Array(dictionary)
-                | AttributeValues::Map(dictionary),
-                ValuesBuilder::Dictionary(builder),
-            ) => self.codes[column].push(&dictionary.table, dictionary.codes[cell], builder),
-            (AttributeValues::Int(from), ValuesBuilder::Int(to)) => to.push(from[cell]),
-            (AttributeValues::Float(from), ValuesBuilder::Float(to)) => to.push(from[cell]),
-            (AttributeValues::Bool(from), ValuesBuilder::Bool(to)) => to.push(from[cell]),
-            (AttributeValues::Empty(_), ValuesBuilder::Empty(count)) => *count += 1,
-            _ => debug_assert!(false, "columns of one (key, type) hold one kind of value"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::append::Remap;
     use crate::attributes::COLUMNS_MAX;
+    use crate::indexed::IndexedBatch;
     use std::sync::Arc;
 
     fn span(number: u8) -> SpanFields<'static> {
@@ -453,6 +378,11 @@ mod tests {
 
     fn sample() -> SpanBatch {
         let mut builder = SpanBatchBuilder::default();
+        fill(&mut builder);
+        builder.finish()
+    }
+
+    fn fill(builder: &mut SpanBatchBuilder) {
         let resource = builder.intern_resource(&Resource::default());
         let scope = builder.intern_scope(&Scope::default());
         builder.attribute("a", ValueRef::Int(1));
@@ -472,7 +402,6 @@ mod tests {
         builder.attribute("b", ValueRef::Int(4));
         builder.finish_span(&SpanFields { resource, scope, dropped_links_count: 5, ..span(2) });
         assert_eq!(builder.duplicate_keys(), 1);
-        builder.finish()
     }
 
     fn show(batch: SpanBatch) -> Vec<String> {
@@ -523,6 +452,31 @@ mod tests {
         let expected = show(sample());
         let shown = show(builder.finish());
         assert_eq!(shown, [&*expected[1], &*expected[0], &*expected[1]]);
+    }
+
+    #[test]
+    fn a_builder_that_goes_on_gives_the_same_batches() {
+        let mut builder = SpanBatchBuilder::for_requests();
+        for _ in 0..3 {
+            fill(&mut builder);
+            assert_eq!(builder.duplicate_keys(), 1);
+            assert_eq!(builder.take(), sample());
+        }
+        assert_eq!(builder.take(), SpanBatch::default());
+    }
+
+    #[test]
+    fn spans_with_broken_texts_stay_open() {
+        let mut builder = SpanBatchBuilder::for_requests();
+        let broken = NotText { valid_up_to: 0 };
+        let texts = SpanTexts { name: b"work", trace_state: b"\xff", status_message: b"" };
+        assert_eq!(builder.finish_raw_span(&span(1), &texts), Err(broken));
+        assert_eq!(builder.finish_raw_event(1, b"\xff", 0), Err(broken));
+        builder.abandon_span();
+        fill(&mut builder);
+        let batch = builder.take();
+        assert_eq!((batch.len(), batch.events.names.codes.len()), (2, 2));
+        batch.validate().expect("consistent");
     }
 
     #[test]

@@ -2,9 +2,6 @@
 //! columns that are almost always zero.
 
 use fanal_base::cast;
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-use std::hash::BuildHasher;
 
 /// A list of byte strings in one allocation. Holds at most 4 GiB.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -62,7 +59,7 @@ impl BytesTable {
 
     /// Whether every entry is UTF-8.
     pub fn is_text(&self) -> bool {
-        self.iter().all(|entry| std::str::from_utf8(entry).is_ok())
+        self.bytes.is_ascii() || self.iter().all(|entry| std::str::from_utf8(entry).is_ok())
     }
 
     /// Bytes of memory held.
@@ -71,12 +68,16 @@ impl BytesTable {
     }
 }
 
-/// Values as codes into a table of distinct entries.
+/// Values as codes into a table of entries.
+///
+/// The entries of names, resources, scopes and other columns that every span has are distinct. Those of an attribute
+/// column need not be: where most values differ, looking them up would cost more than it saves. So equal codes mean
+/// equal values everywhere, but different codes mean different values in the former columns only.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DictionaryColumn {
     /// One code a value.
     pub codes: Vec<u32>,
-    /// The distinct entries.
+    /// The entries.
     pub table: BytesTable,
 }
 
@@ -95,78 +96,15 @@ impl DictionaryColumn {
 
     /// Whether every code is in the table.
     pub fn is_valid(&self) -> bool {
-        let count = cast::narrow(self.table.len());
-        self.table.is_valid() && self.codes.iter().all(|&code| code < count)
+        // The greatest of all first: one comparison a code, which the compiler does for many at once.
+        let last = self.codes.iter().copied().fold(0, u32::max);
+        let is_known = self.codes.is_empty() || cast::index(last) < self.table.len();
+        is_known && self.table.is_valid()
     }
 
     /// Bytes of memory held.
     pub fn memory_bytes(&self) -> usize {
         self.codes.capacity() * 4 + self.table.memory_bytes()
-    }
-}
-
-/// Builds a [`DictionaryColumn`]; equal entries share a code.
-#[derive(Debug, Default)]
-pub struct DictionaryBuilder {
-    column: DictionaryColumn,
-    index: HashTable<u32>,
-    hasher: RandomState,
-    last_code: u32,
-}
-
-impl DictionaryBuilder {
-    /// The code of an entry, new or known.
-    #[inline]
-    pub fn intern(&mut self, entry: &[u8]) -> u32 {
-        let table = &mut self.column.table;
-        if !table.is_empty() && table.get(self.last_code) == entry {
-            return self.last_code;
-        }
-        let hasher = &self.hasher;
-        let hash = hasher.hash_one(entry);
-        let code = match self.index.find(hash, |&code| table.get(code) == entry) {
-            Some(&code) => code,
-            None => {
-                let code = table.push(entry);
-                self.index.insert_unique(hash, code, |&code| hasher.hash_one(table.get(code)));
-                code
-            }
-        };
-        self.last_code = code;
-        code
-    }
-
-    /// Appends a value.
-    #[inline]
-    pub fn push(&mut self, entry: &[u8]) {
-        let code = self.intern(entry);
-        self.column.codes.push(code);
-    }
-
-    /// Appends a value whose code [`DictionaryBuilder::intern`] gave.
-    #[inline]
-    pub fn push_code(&mut self, code: u32) {
-        self.column.codes.push(code);
-    }
-
-    /// Takes the last value away; its entry stays in the table.
-    pub fn pop(&mut self) {
-        self.column.codes.pop();
-    }
-
-    /// What was built so far.
-    pub fn column(&self) -> &DictionaryColumn {
-        &self.column
-    }
-
-    /// The column.
-    pub fn finish(self) -> DictionaryColumn {
-        self.column
-    }
-
-    /// Bytes of memory held.
-    pub fn memory_bytes(&self) -> usize {
-        self.column.memory_bytes() + self.index.capacity() * 5
     }
 }
 
@@ -197,19 +135,6 @@ impl SparseColumn {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dictionary_interns_and_pops() {
-        let mut builder = DictionaryBuilder::default();
-        for entry in ["a", "b", "a", "", "b"] {
-            builder.push(entry.as_bytes());
-        }
-        builder.pop();
-        let column = builder.finish();
-        assert_eq!(column.codes, [0, 1, 0, 2]);
-        assert_eq!((column.get_str(2), column.get_str(3), column.get_str(9)), ("a", "", ""));
-        assert!(column.is_valid());
-    }
 
     #[test]
     fn sparse_column_reads_zero_where_nothing_was_set() {

@@ -22,7 +22,14 @@ pub fn decode_request(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     if bytes.len() > REQUEST_BYTES_MAX {
         return Err(DecodeError::TooLarge { bytes: bytes.len() });
     }
-    let mut walk = Walk::default();
+    let mut walk = Walk {
+        builder: SpanBatchBuilder::for_requests(),
+        scratch: Vec::new(),
+        rejects: Rejects::default(),
+        resources: Known::default(),
+        scopes: Known::default(),
+        duplicate_keys: 0,
+    };
     let mut reader = Reader::new(bytes);
     while !reader.is_at_end() {
         match reader.tag()? {
@@ -37,7 +44,6 @@ pub fn decode_request(bytes: &[u8]) -> Result<Decoded, DecodeError> {
 /// Wire bytes of a resource or scope with its schema URL, to the code in the builder.
 type Known<'a> = HashMap<(&'a [u8], &'a [u8]), u32, RandomState>;
 
-#[derive(Default)]
 struct Walk<'a> {
     builder: SpanBatchBuilder,
     scratch: Vec<u8>,

@@ -6,7 +6,7 @@ use super::fields::{entity_ref, resource, scope};
 use super::value::{Fault, refuse, text, walk_attribute};
 use crate::otlp::decoded::{ATTRIBUTES_MAX, RejectReason, remove_duplicates};
 use crate::wire::Reader;
-use fanal_model::{EntityRef, Resource, Scope, Value};
+use fanal_model::{EntityRef, Resource, Scope, Value, raw};
 
 /// Reads a `Resource` into what earlier occurrences of its field gave. Returns its duplicate keys.
 pub(super) fn read_resource(mut reader: Reader<'_>, into: &mut Resource) -> Result<u64, Fault> {
@@ -42,7 +42,10 @@ fn read_attribute(reader: Reader<'_>, into: &mut Vec<(String, Value)>) -> Result
         return Err(refuse(RejectReason::AttributeCount, ATTRIBUTES_MAX + 1));
     }
     let mut scratch = Vec::new();
-    walk_attribute(reader, &mut scratch, |key, value| into.push((key.to_owned(), value.to_value())))
+    walk_attribute(reader, &mut scratch, |key, value| {
+        into.push((raw::text(key)?.to_owned(), value.check()?.to_value()));
+        Ok(())
+    })
 }
 
 fn read_entity_ref(mut reader: Reader<'_>) -> Result<EntityRef, Fault> {

@@ -8,17 +8,14 @@ use super::value::{Fault, refuse, text, walk_attribute};
 use crate::otlp::decoded::{ATTRIBUTES_MAX, EVENTS_MAX, LINKS_MAX, RejectReason};
 use crate::wire::Reader;
 use fanal_model::builder::LinkFields;
-use fanal_model::{SpanBatchBuilder, SpanFields, SpanId, TraceId};
+use fanal_model::{SpanBatchBuilder, SpanFields, SpanId, SpanTexts, TraceId};
 
-/// The singular fields of a span as they lie on the wire.
+/// The ids of a span as they lie on the wire.
 #[derive(Default)]
-struct WireSpan<'a> {
-    trace_id: &'a [u8],
-    span_id: &'a [u8],
-    parent_span_id: &'a [u8],
-    name: &'a [u8],
-    trace_state: &'a [u8],
-    status_message: &'a [u8],
+struct WireIds<'a> {
+    trace: &'a [u8],
+    span: &'a [u8],
+    parent: &'a [u8],
 }
 
 /// Reads a `Span` into the builder and ends it there. When it fails, the span is still open.
@@ -28,7 +25,7 @@ pub(super) fn read_span(
     scratch: &mut Vec<u8>,
     (resource, scope): (u32, u32),
 ) -> Result<(), Fault> {
-    let mut wire = WireSpan::default();
+    let (mut ids, mut texts) = (WireIds::default(), SpanTexts::default());
     let mut fields = SpanFields { resource, scope, ..SpanFields::default() };
     let (mut attributes, mut events, mut links) = (0, 0, 0);
     while !reader.is_at_end() {
@@ -36,14 +33,14 @@ pub(super) fn read_span(
             span::ATTRIBUTES => {
                 count(&mut attributes, ATTRIBUTES_MAX, RejectReason::AttributeCount)?;
                 walk_attribute(reader.message()?, scratch, |key, value| {
-                    builder.attribute(key, value);
+                    builder.raw_attribute(key, value)
                 })?;
             }
-            span::TRACE_ID => wire.trace_id = reader.bytes()?,
-            span::SPAN_ID => wire.span_id = reader.bytes()?,
-            span::TRACE_STATE => wire.trace_state = reader.bytes()?,
-            span::PARENT_SPAN_ID => wire.parent_span_id = reader.bytes()?,
-            span::NAME => wire.name = reader.bytes()?,
+            span::TRACE_ID => ids.trace = reader.bytes()?,
+            span::SPAN_ID => ids.span = reader.bytes()?,
+            span::TRACE_STATE => texts.trace_state = reader.bytes()?,
+            span::PARENT_SPAN_ID => ids.parent = reader.bytes()?,
+            span::NAME => texts.name = reader.bytes()?,
             span::KIND => fields.kind = enum_code(reader.varint32()?),
             span::START => fields.start_unix_nanos = reader.fixed64()?,
             span::END => fields.end_unix_nanos = reader.fixed64()?,
@@ -60,17 +57,13 @@ pub(super) fn read_span(
                 read_link(reader.message()?, builder, scratch)?;
             }
             span::DROPPED_LINKS_COUNT => fields.dropped_links_count = reader.varint32()?,
-            span::STATUS => read_status(reader.message()?, &mut wire, &mut fields)?,
+            span::STATUS => read_status(reader.message()?, &mut texts, &mut fields)?,
             span::FLAGS => fields.flags = reader.fixed32()?,
             other => reader.skip(other)?,
         }
     }
-    read_ids(&wire, &mut fields)?;
-    fields.name = text(wire.name)?;
-    fields.trace_state = text(wire.trace_state)?;
-    fields.status_message = text(wire.status_message)?;
-    builder.finish_span(&fields);
-    Ok(())
+    read_ids(&ids, &mut fields)?;
+    Ok(builder.finish_raw_span(&fields, &texts)?)
 }
 
 #[inline]
@@ -85,15 +78,15 @@ fn enum_code(number: u32) -> u8 {
     u8::try_from(number).unwrap_or(0)
 }
 
-fn read_ids(wire: &WireSpan<'_>, fields: &mut SpanFields<'_>) -> Result<(), Fault> {
+fn read_ids(ids: &WireIds<'_>, fields: &mut SpanFields<'_>) -> Result<(), Fault> {
     let length = |bytes: &[u8], reason| refuse(reason, bytes.len());
-    fields.trace_id = TraceId::from_slice(wire.trace_id)
-        .ok_or_else(|| length(wire.trace_id, RejectReason::TraceIdLength))?;
-    fields.span_id = SpanId::from_slice(wire.span_id)
-        .ok_or_else(|| length(wire.span_id, RejectReason::SpanIdLength))?;
-    if !wire.parent_span_id.is_empty() {
-        fields.parent_span_id = SpanId::from_slice(wire.parent_span_id)
-            .ok_or_else(|| length(wire.parent_span_id, RejectReason::ParentSpanIdLength))?;
+    fields.trace_id = TraceId::from_slice(ids.trace)
+        .ok_or_else(|| length(ids.trace, RejectReason::TraceIdLength))?;
+    fields.span_id =
+        SpanId::from_slice(ids.span).ok_or_else(|| length(ids.span, RejectReason::SpanIdLength))?;
+    if !ids.parent.is_empty() {
+        fields.parent_span_id = SpanId::from_slice(ids.parent)
+            .ok_or_else(|| length(ids.parent, RejectReason::ParentSpanIdLength))?;
     }
     if fields.trace_id.is_zero() {
         return Err(refuse(RejectReason::ZeroTraceId, 0));
@@ -106,12 +99,12 @@ fn read_ids(wire: &WireSpan<'_>, fields: &mut SpanFields<'_>) -> Result<(), Faul
 
 fn read_status<'a>(
     mut reader: Reader<'a>,
-    wire: &mut WireSpan<'a>,
+    texts: &mut SpanTexts<'a>,
     fields: &mut SpanFields<'_>,
 ) -> Result<(), Fault> {
     while !reader.is_at_end() {
         match reader.tag()? {
-            status::MESSAGE => wire.status_message = reader.bytes()?,
+            status::MESSAGE => texts.status_message = reader.bytes()?,
             status::CODE => fields.status_code = enum_code(reader.varint32()?),
             other => reader.skip(other)?,
         }
@@ -132,15 +125,14 @@ fn read_event(
             event::ATTRIBUTES => {
                 count(&mut attributes, ATTRIBUTES_MAX, RejectReason::AttributeCount)?;
                 walk_attribute(reader.message()?, scratch, |key, value| {
-                    builder.event_attribute(key, value);
+                    builder.raw_event_attribute(key, value)
                 })?;
             }
             event::DROPPED_ATTRIBUTES_COUNT => dropped = reader.varint32()?,
             other => reader.skip(other)?,
         }
     }
-    builder.finish_event(time, text(name)?, dropped);
-    Ok(())
+    Ok(builder.finish_raw_event(time, name, dropped)?)
 }
 
 /// Links of invalid contexts are legal: an id that is left out reads as zero.
@@ -159,7 +151,7 @@ fn read_link(
             link::ATTRIBUTES => {
                 count(&mut attributes, ATTRIBUTES_MAX, RejectReason::AttributeCount)?;
                 walk_attribute(reader.message()?, scratch, |key, value| {
-                    builder.link_attribute(key, value);
+                    builder.raw_link_attribute(key, value)
                 })?;
             }
             link::DROPPED_ATTRIBUTES_COUNT => {

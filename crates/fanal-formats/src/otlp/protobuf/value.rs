@@ -6,7 +6,7 @@
 use super::fields::{any_value, key_value, list};
 use crate::otlp::decoded::{Refusal, RejectReason};
 use crate::wire::{Reader, WireError};
-use fanal_model::{ValueRef, nested};
+use fanal_model::{NotText, RawValue, ValueRef, nested, raw};
 
 /// Why a walk stops: the whole request is broken, or this span is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,13 @@ impl From<WireError> for Fault {
     }
 }
 
+impl From<NotText> for Fault {
+    #[cold]
+    fn from(error: NotText) -> Self {
+        refuse(RejectReason::Utf8, error.valid_up_to)
+    }
+}
+
 #[cold]
 pub(super) fn refuse(reason: RejectReason, observed: usize) -> Fault {
     Fault::Refused(Refusal::new(reason, observed))
@@ -29,7 +36,7 @@ pub(super) fn refuse(reason: RejectReason, observed: usize) -> Fault {
 /// The text of a field.
 #[inline]
 pub(super) fn text(bytes: &[u8]) -> Result<&str, Fault> {
-    std::str::from_utf8(bytes).map_err(|error| refuse(RejectReason::Utf8, error.valid_up_to()))
+    Ok(raw::text(bytes)?)
 }
 
 /// An `AnyValue` as it lies on the wire.
@@ -48,7 +55,56 @@ pub(super) enum WireValue<'a> {
 /// Reads a `KeyValue`.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "measured: runs for every attribute")]
-pub(super) fn key_and_value(mut reader: Reader<'_>) -> Result<(&[u8], WireValue<'_>), WireError> {
+fn key_and_value(reader: Reader<'_>) -> Result<(&[u8], WireValue<'_>), WireError> {
+    match usual_key_and_value(reader.rest()) {
+        Some(found) => Ok(found),
+        None => any_key_and_value(reader),
+    }
+}
+
+/// A `KeyValue` as nearly every sender writes it: the key, then one value, with lengths of one byte.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "measured: runs for every attribute")]
+fn usual_key_and_value(bytes: &[u8]) -> Option<(&[u8], WireValue<'_>)> {
+    let (key, rest) = short_field(bytes, key_value::KEY)?;
+    let (value, rest) = short_field(rest, key_value::VALUE)?;
+    let (&tag, payload) = value.split_first()?;
+    let value = match u32::from(tag) {
+        any_value::STRING => {
+            let (text, rest) = short_field(value, any_value::STRING)?;
+            rest.is_empty().then_some(WireValue::String(text))
+        }
+        any_value::INT => {
+            let mut reader = Reader::new(payload);
+            let number = reader.varint().ok()?.cast_signed();
+            reader.is_at_end().then_some(WireValue::Int(number))
+        }
+        any_value::BOOL => match payload {
+            [flag @ (0 | 1)] => Some(WireValue::Bool(*flag == 1)),
+            _ => None,
+        },
+        any_value::DOUBLE => {
+            let bits = payload.try_into().map(u64::from_le_bytes).ok()?;
+            Some(WireValue::Float(f64::from_bits(bits)))
+        }
+        _ => None,
+    }?;
+    rest.is_empty().then_some((key, value))
+}
+
+/// A field of bytes whose tag and length have one byte each, and what follows it.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "measured: runs for every attribute")]
+fn short_field(bytes: &[u8], tag: u32) -> Option<(&[u8], &[u8])> {
+    match bytes {
+        [first, length @ 0..0x80, rest @ ..] if u32::from(*first) == tag => {
+            rest.split_at_checked(usize::from(*length))
+        }
+        _ => None,
+    }
+}
+
+fn any_key_and_value(mut reader: Reader<'_>) -> Result<(&[u8], WireValue<'_>), WireError> {
     let mut key: &[u8] = &[];
     let mut value = WireValue::Empty;
     while !reader.is_at_end() {
@@ -62,8 +118,6 @@ pub(super) fn key_and_value(mut reader: Reader<'_>) -> Result<(&[u8], WireValue<
 }
 
 /// Reads an `AnyValue` over what an earlier occurrence of its field gave.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "measured: runs for every attribute")]
 fn read_value<'a>(mut reader: Reader<'a>, value: &mut WireValue<'a>) -> Result<(), WireError> {
     while !reader.is_at_end() {
         *value = match reader.tag()? {
@@ -83,33 +137,44 @@ fn read_value<'a>(mut reader: Reader<'a>, value: &mut WireValue<'a>) -> Result<(
     Ok(())
 }
 
-/// Reads a `KeyValue` and hands it on; `scratch` holds an array or map meanwhile.
-#[inline]
+/// Reads a `KeyValue` and hands it to `sink`, its texts not checked; `scratch` holds an array or map meanwhile.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "measured: runs for every attribute")]
 pub(super) fn walk_attribute<'a>(
     reader: Reader<'a>,
     scratch: &mut Vec<u8>,
-    sink: impl FnOnce(&'a str, ValueRef<'_>),
+    sink: impl FnOnce(&'a [u8], RawValue<'_>) -> Result<(), NotText>,
 ) -> Result<(), Fault> {
     let (key, value) = key_and_value(reader)?;
-    let key = text(key)?;
     let value = match value {
-        WireValue::Empty => ValueRef::Empty,
-        WireValue::String(bytes) => ValueRef::String(text(bytes)?),
-        WireValue::Bool(flag) => ValueRef::Bool(flag),
-        WireValue::Int(number) => ValueRef::Int(number),
-        WireValue::Float(number) => ValueRef::Float(number),
-        WireValue::Bytes(bytes) => ValueRef::Bytes(bytes),
+        WireValue::String(bytes) => RawValue::Text(bytes),
+        WireValue::Int(number) => RawValue::Checked(ValueRef::Int(number)),
+        WireValue::Bool(flag) => RawValue::Checked(ValueRef::Bool(flag)),
+        WireValue::Float(number) => RawValue::Checked(ValueRef::Float(number)),
+        other => RawValue::Checked(rare_value(key, other, scratch)?),
+    };
+    Ok(sink(key, value)?)
+}
+
+/// A value of one of the other types. Checks the key before what lies in the value, so that the first fault counts.
+fn rare_value<'s>(
+    key: &[u8],
+    value: WireValue<'s>,
+    scratch: &'s mut Vec<u8>,
+) -> Result<ValueRef<'s>, Fault> {
+    match value {
+        WireValue::Bytes(bytes) => Ok(ValueRef::Bytes(bytes)),
         WireValue::Array(_) | WireValue::Map(_) => {
+            text(key)?;
             scratch.clear();
             write_nested(value, scratch, 0)?;
-            match value {
+            Ok(match value {
                 WireValue::Array(_) => ValueRef::Array(scratch),
                 _ => ValueRef::Map(scratch),
-            }
+            })
         }
-    };
-    sink(key, value);
-    Ok(())
+        _ => Ok(ValueRef::Empty),
+    }
 }
 
 /// Appends a value in the nested encoding; `depth` arrays and maps lie around it.
