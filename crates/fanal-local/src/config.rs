@@ -38,8 +38,11 @@ pub struct LocalConfig {
     pub search_candidates_max: usize,
     /// Most spans of one trace that are answered; beyond, the answer is partial, with a warning. Default 1 000 000.
     pub trace_spans_max: usize,
-    /// Most threads that one search scans with. Default 2.
+    /// Most threads that one question is worked on with. Default 2.
     pub scan_threads_max: usize,
+    /// Most bytes that one question may hold for its answer. A search or a fetch that needs more answers in part, with a
+    /// warning; an aggregate fails. Default 256 MiB.
+    pub question_bytes_max: usize,
     /// Most questions that are worked on at the same time; others wait. Default 16.
     pub questions_at_once_max: usize,
     /// Most bytes of dictionaries that open blocks keep between questions. Default 64 MiB.
@@ -64,6 +67,7 @@ impl LocalConfig {
             search_candidates_max: 500_000,
             trace_spans_max: 1_000_000,
             scan_threads_max: 2,
+            question_bytes_max: 256 << 20,
             questions_at_once_max: 16,
             dictionary_cache_bytes_max: 64 << 20,
         }

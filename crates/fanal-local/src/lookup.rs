@@ -5,6 +5,7 @@
 use crate::block::filter::trace_hash;
 use crate::block::{Block, OpenBlock};
 use crate::head::HeadPart;
+use crate::search::question::Question;
 use crate::tenant::Snapshot;
 use fanal_base::cast;
 use fanal_model::{IndexedBatch, Remap, SpanBatchBuilder, TraceId};
@@ -80,6 +81,7 @@ impl Snapshot {
         ids: &[TraceId],
         projection: Projection,
         spans_max: usize,
+        question: &Question,
     ) -> Result<Vec<TraceSpans>, StoreError> {
         let mut gathered: Vec<Gathering> = ids
             .iter()
@@ -92,9 +94,11 @@ impl Snapshot {
             .collect();
         let mut warnings = BTreeSet::new();
         for part in &self.head {
+            question.check()?;
             gather_part(part, projection, spans_max, &mut gathered)?;
         }
         for block in self.blocks.iter() {
+            question.check()?;
             match block.readable() {
                 Ok(open) => {
                     let outcome = gather_block(open, projection, spans_max, &mut gathered);

@@ -11,13 +11,14 @@ use crate::guard::lock;
 use crate::head::{self, HeadGauge};
 use crate::lookup;
 use crate::queue::Pending;
-use crate::search;
+use crate::search::question::Question;
+use crate::search::{self, aggregate};
 use crate::tenant::{Shared, Snapshot, Tenant};
 use fanal_base::{ByteBudget, Clock, cast};
 use fanal_model::{IndexedBatch, SpanBatch, TraceId};
 use fanal_storage::{
-    FindTraces, FoundTraces, Operation, Projection, SpanStore, StoreError, StoreFuture, StoreStats,
-    TenantId, TraceSpans,
+    AggregateSpans, FindTraces, FoundTraces, Operation, Projection, SpanAggregates, SpanStore,
+    StoreError, StoreFuture, StoreStats, TenantId, TraceSpans,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -242,14 +243,17 @@ impl Engine {
     async fn ask<T: Default + Send + 'static>(
         self: &Arc<Self>,
         name: &TenantId,
-        question: impl FnOnce(&Tenant, &Snapshot) -> Result<T, StoreError> + Send + 'static,
+        answer: impl FnOnce(&Tenant, &Snapshot, &Question) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let Some(tenant) = self.known_tenant(name) else { return Ok(T::default()) };
         let questions = Arc::clone(&self.questions);
         let permit = questions.acquire_owned().await.map_err(|_| stopping())?;
+let config = &self.shared.config;
+        let (question, _asker) = Question::new(config.question_bytes_max, config.scan_threads_max);
+        // Where the asker goes away while this waits, `_asker` is dropped, and the work ends soon.
         self.blocking(move || {
             let snapshot = tenant.snapshot();
-            let answer = question(&tenant, &snapshot);
+            let answer = answer(&tenant, &snapshot, &question);
             lookup::trim_dictionaries(&snapshot.blocks, tenant.config.dictionary_cache_bytes_max);
             drop(permit);
             answer
@@ -324,8 +328,18 @@ impl SpanStore for LocalStore {
         tenant: &'a TenantId,
         request: FindTraces,
     ) -> StoreFuture<'a, FoundTraces> {
-        Box::pin(self.engine.ask(tenant, move |tenant, snapshot| {
-            search::find_traces(snapshot, &request, &tenant.config)
+        Box::pin(self.engine.ask(tenant, move |tenant, snapshot, question| {
+            search::find_traces(snapshot, &request, &tenant.config, question)
+        }))
+    }
+
+    fn aggregate<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: AggregateSpans,
+    ) -> StoreFuture<'a, SpanAggregates> {
+        Box::pin(self.engine.ask(tenant, move |_, snapshot, question| {
+            aggregate::aggregate(snapshot, &request, question)
         }))
     }
 
@@ -336,8 +350,8 @@ impl SpanStore for LocalStore {
         projection: Projection,
     ) -> StoreFuture<'a, Vec<TraceSpans>> {
         let ids = ids.to_vec();
-        Box::pin(self.engine.ask(tenant, move |tenant, snapshot| {
-            snapshot.traces(&ids, projection, tenant.config.trace_spans_max)
+        Box::pin(self.engine.ask(tenant, move |tenant, snapshot, question| {
+            snapshot.traces(&ids, projection, tenant.config.trace_spans_max, question)
         }))
     }
 
@@ -360,7 +374,7 @@ impl SpanStore for LocalStore {
     }
 
     fn stats<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, StoreStats> {
-        Box::pin(self.engine.ask(tenant, |tenant, snapshot| {
+        Box::pin(self.engine.ask(tenant, |tenant, snapshot, _| {
             let head_spans = head::row_count(&snapshot.head);
             Ok(StoreStats {
                 spans: head_spans + snapshot.block_rows(),

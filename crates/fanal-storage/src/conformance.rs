@@ -4,6 +4,7 @@
 //! Called by the tests of backends (feature `conformance`). Panics with the scenario, the question and both answers
 //! where they differ. Knows nothing of the backend: merging, reopening and crashing happen in the caller's hook.
 
+mod aggregates;
 mod dice;
 mod pair;
 mod random;
@@ -48,10 +49,12 @@ pub async fn run(
             pair.take(script.append()).await;
             for _ in 0..random::SEARCHES {
                 pair.take(script.search()).await;
+                pair.take(script.aggregate()).await;
             }
             pair.store = between(pair.store).await;
             for _ in 0..random::SEARCHES {
                 pair.take(script.search()).await;
+                pair.take(script.aggregate()).await;
             }
         }
         pair.check_everything().await;

@@ -3,6 +3,7 @@
 //! Written to by the pipeline, asked by the query crate. Knows no disk and no network. Every call names its
 //! tenant.
 
+pub mod aggregate;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod error;
@@ -11,6 +12,9 @@ pub mod predicate;
 pub mod request;
 pub mod store;
 
+pub use aggregate::{
+    AggregateSpans, GroupKey, Measure, Measured, SpanAggregates, SpanGroup, Tally,
+};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use predicate::{AttributeCondition, AttributeLevel, AttributeTest, Comparison, SpanCondition};

@@ -3,6 +3,7 @@
 //! The reference that backends are compared with, and a store for tests of the layers above. Keeps everything in
 //! memory without a limit, so it is never a production store.
 
+use crate::aggregate::{AggregateSpans, SpanAggregates, SpanGroup, Tally, groups_warning};
 use crate::error::StoreError;
 use crate::request::{
     FindTraces, FoundTraces, Operation, Projection, ScanCounts, StoreStats, TenantId,
@@ -10,7 +11,9 @@ use crate::request::{
 };
 use crate::store::{SpanStore, StoreFuture};
 use fanal_base::cast;
-use fanal_model::{IndexedBatch, Remap, SpanBatch, SpanBatchBuilder, SpanFields, SpanRef, TraceId};
+use fanal_model::{
+    IndexedBatch, Remap, SpanBatch, SpanBatchBuilder, SpanFields, SpanRef, TraceId, nested,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -98,6 +101,41 @@ impl Tenant {
         FoundTraces { traces, has_more, warnings: Vec::new(), scanned }
     }
 
+    fn aggregate(&self, request: &AggregateSpans) -> SpanAggregates {
+        let mut groups: BTreeMap<Vec<Option<Vec<u8>>>, BTreeMap<u32, Tally>> = BTreeMap::new();
+        let mut answer = SpanAggregates::default();
+        let times = request.start_min_unix_nanos..=request.start_max_unix_nanos;
+        for span in self.spans() {
+            answer.scanned.spans += 1;
+            if !times.contains(&span.start_unix_nanos())
+                || !request.conditions.iter().all(|condition| condition.matches(&span))
+            {
+                continue;
+            }
+            answer.spans += 1;
+            let values: Vec<_> = request.group_by.iter().map(|key| key.value_of(&span)).collect();
+            if groups.len() >= request.groups_max && !groups.contains_key(&values) {
+                answer.spans_left_out += 1;
+                continue;
+            }
+            let bucket = request.bucket_of(span.start_unix_nanos());
+            let tallies = groups.entry(values).or_default();
+            let tally =
+                tallies.entry(bucket).or_insert_with(|| Tally::new(bucket, &request.measures));
+            tally.add(span.duration_nanos());
+        }
+        if answer.spans_left_out > 0 {
+            answer.warnings.push(groups_warning(request.groups_max, answer.spans_left_out));
+        }
+        let decode = |value: Option<Vec<u8>>| value.and_then(|bytes| nested::decode(&bytes).ok());
+        let group = |(values, tallies): (Vec<Option<Vec<u8>>>, BTreeMap<u32, Tally>)| SpanGroup {
+            values: values.into_iter().map(decode).collect(),
+            buckets: tallies.into_values().collect(),
+        };
+        answer.groups = groups.into_iter().map(group).collect();
+        answer
+    }
+
     fn trace(&self, trace_id: TraceId, projection: Projection) -> Option<TraceSpans> {
         let mut builder = SpanBatchBuilder::default();
         for batch in &self.batches {
@@ -183,6 +221,15 @@ impl SpanStore for MemoryStore {
         ready(Ok(self.answer(tenant, |tenant| tenant.find(&request))))
     }
 
+    fn aggregate<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: AggregateSpans,
+    ) -> StoreFuture<'a, SpanAggregates> {
+        let outcome = request.validate();
+        ready(outcome.map(|()| self.answer(tenant, |tenant| tenant.aggregate(&request))))
+    }
+
     fn traces<'a>(
         &'a self,
         tenant: &'a TenantId,
@@ -227,6 +274,7 @@ impl SpanStore for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aggregate::{GroupKey, Measure};
     use crate::predicate::SpanCondition;
     use fanal_model::{Resource, Scope, SpanId, Value};
 
@@ -288,6 +336,34 @@ mod tests {
         check(None, always, at(40, 1), 9, &[2, 3], false);
         check(None, always, at(40, 0), 1, &[1], true);
         check(None, always, at(10, 3), 9, &[], false);
+    }
+
+    #[test]
+    fn spans_are_counted_in_groups_and_buckets() {
+        let tenant =
+            tenant(&[(1, "b", 5), (2, "a", 9), (1, "b", 7), (3, "b", 16), (3, "c", 4), (1, "", 5)]);
+        let check = |groups_max: usize, step, expect: &str, left_out: u64| {
+            let answer = tenant.aggregate(&AggregateSpans {
+                conditions: vec![SpanCondition::DurationMin(1)],
+                start_min_unix_nanos: 5,
+                start_max_unix_nanos: 16,
+                step_nanos: step,
+                group_by: vec![GroupKey::ResourceAttribute("service.name".into())],
+                measures: vec![Measure::Durations],
+                groups_max,
+            });
+            let group = |it: &SpanGroup| {
+                let tallies = it.buckets.iter().map(|it| format!(" {}x{}", it.bucket, it.spans));
+                let value = it.values[0].as_ref().map(Value::to_text);
+                format!("{}:{}", value.unwrap_or_default(), tallies.collect::<String>())
+            };
+            let shown: Vec<String> = answer.groups.iter().map(group).collect();
+            assert_eq!((&*shown.join(" "), answer.spans_left_out), (expect, left_out));
+            assert_eq!((answer.spans, answer.warnings.is_empty()), (5, left_out == 0));
+        };
+        check(9, None, ": 0x1 a: 0x1 b: 0x3", 0);
+        check(9, Some(3), ": 0x1 a: 1x1 b: 0x2 3x1", 0);
+        check(1, None, "b: 0x3", 2);
     }
 
     #[test]

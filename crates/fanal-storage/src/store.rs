@@ -1,5 +1,6 @@
 //! The trait of a backend.
 
+use crate::aggregate::{AggregateSpans, SpanAggregates};
 use crate::error::StoreError;
 use crate::request::{
     FindTraces, FoundTraces, Operation, Projection, StoreStats, TenantId, TraceSpans,
@@ -32,6 +33,16 @@ pub trait SpanStore: Send + Sync + std::fmt::Debug {
         tenant: &'a TenantId,
         request: FindTraces,
     ) -> StoreFuture<'a, FoundTraces>;
+
+    /// Counts and measures spans in groups and time buckets.
+    ///
+    /// Fails with `Invalid` where [`AggregateSpans::validate`] does, and where the answer would take more memory than one
+    /// question may.
+    fn aggregate<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: AggregateSpans,
+    ) -> StoreFuture<'a, SpanAggregates>;
 
     /// Fetches traces by id without a time hint. Ids without a span are left out; the order is that of `ids`.
     fn traces<'a>(

@@ -28,6 +28,24 @@ pub(crate) enum Entries<'q> {
     Overflow(&'q str),
 }
 
+impl Entries<'_> {
+    /// The value of an entry; `None` where it is of another key.
+    pub(crate) fn value(self, entry: &[u8]) -> Option<ValueRef<'_>> {
+        Some(match self {
+            Self::Overflow(key) => {
+                let (entry_key, value) = overflow_entry(entry);
+                return (entry_key == key).then_some(value);
+            }
+            Self::Typed(AttributeType::String) => {
+                ValueRef::String(std::str::from_utf8(entry).unwrap_or_default())
+            }
+            Self::Typed(AttributeType::Array) => ValueRef::Array(entry),
+            Self::Typed(AttributeType::Map) => ValueRef::Map(entry),
+            Self::Typed(_) => ValueRef::Bytes(entry),
+        })
+    }
+}
+
 impl<'q> CellTest<'q> {
     /// A test of a column that has this dictionary, or none.
     pub(crate) fn new(
@@ -54,19 +72,7 @@ impl<'q> CellTest<'q> {
     }
 
     fn test_entry(&self, entry: &[u8]) -> bool {
-        let value = match self.entries {
-            Entries::Overflow(key) => {
-                let (entry_key, value) = overflow_entry(entry);
-                return entry_key == key && self.test.passes(value);
-            }
-            Entries::Typed(AttributeType::String) => {
-                ValueRef::String(std::str::from_utf8(entry).unwrap_or_default())
-            }
-            Entries::Typed(AttributeType::Array) => ValueRef::Array(entry),
-            Entries::Typed(AttributeType::Map) => ValueRef::Map(entry),
-            Entries::Typed(_) => ValueRef::Bytes(entry),
-        };
-        self.test.passes(value)
+        self.entries.value(entry).is_some_and(|value| self.test.passes(value))
     }
 
     /// Positions of the values that pass, ascending.

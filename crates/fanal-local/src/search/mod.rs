@@ -4,15 +4,19 @@
 //! which a trace that it can bring forth begins. What stands first is opened, scanned or resolved; the answer is
 //! complete once it is full of traces that begin after everything still waiting. Asks `lookup` for trace starts.
 
+pub(crate) mod aggregate;
 mod cell;
 mod columns;
+mod combine;
+mod dimension;
 mod plan;
+pub(crate) mod question;
 mod scan;
+mod totals;
 
 use crate::block::filter::trace_hash;
 use crate::config::LocalConfig;
 use crate::failure;
-use crate::guard::lock;
 use crate::tenant::Snapshot;
 use columns::{GranuleColumns, PartColumns, SegmentDictionaries};
 use fanal_base::cast;
@@ -21,16 +25,15 @@ use fanal_storage::{FindTraces, FoundTraces, ScanCounts, StoreError, TracePositi
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 use plan::Plan;
+use question::Question;
 use scan::Match;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 /// Most units that are scanned at once before the queue is looked at again.
-const WAVE_MAX: usize = 32;
-/// Waves of fewer units are scanned by one thread.
-const WAVE_PARALLEL_MIN: usize = 4;
+const WAVE_MAX: usize = 512;
+/// Memory of a candidate trace, about: in the set of those seen and in the queue.
+const CANDIDATE_BYTES: usize = 128;
 
 /// Something that can bring forth traces that begin at `bound` or before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,11 +58,15 @@ enum Unit {
     Granule { block: usize, granule: usize },
 }
 
+/// A unit, and the traces with a matching span there.
+type Scanned = (Unit, Result<Vec<Match>, StoreError>);
+
 #[derive(Debug)]
 struct Search<'a> {
     snapshot: &'a Snapshot,
     request: &'a FindTraces,
     config: &'a LocalConfig,
+    question: &'a Question,
     starts_wanted: RangeInclusive<u64>,
     waiting: BinaryHeap<Waiting>,
     /// By block: the conditions compiled for it.
@@ -75,6 +82,7 @@ pub(crate) fn find_traces(
     snapshot: &Snapshot,
     request: &FindTraces,
     config: &LocalConfig,
+    question: &Question,
 ) -> Result<FoundTraces, StoreError> {
     if request.limit == 0 {
         let message = "search limit is 0; ask for at least 1 trace".to_owned();
@@ -84,6 +92,7 @@ pub(crate) fn find_traces(
         snapshot,
         request,
         config,
+        question,
         starts_wanted: request.start_min_unix_nanos..=request.start_max_unix_nanos,
         waiting: BinaryHeap::new(),
         plans: snapshot.blocks.iter().map(|_| None).collect(),
@@ -93,7 +102,7 @@ pub(crate) fn find_traces(
         scanned: ScanCounts::default(),
     };
     search.begin();
-    search.run();
+    search.run()?;
     Ok(search.finish())
 }
 
@@ -129,25 +138,42 @@ impl Search<'_> {
         self.scanned.granules_total = cast::wide(granules_total);
     }
 
-    fn run(&mut self) {
+    fn run(&mut self) -> Result<(), StoreError> {
         let mut wave_size = 1;
         while let Some(next) = self.waiting.pop() {
             if self.is_complete(next.bound) {
-                return;
+                return Ok(());
             }
             match next.work {
                 Work::Block(number) => self.open_block(number),
-                Work::Candidate { trace_id, home } => self.resolve(trace_id, home, next.bound),
+                Work::Candidate { trace_id, home } => {
+                    self.question.check()?;
+                    self.resolve(trace_id, home, next.bound);
+                }
                 Work::Unit(unit) => {
-                    if self.seen.len() >= self.config.search_candidates_max {
-                        self.give_up();
-                        return;
+                    if let Some(warning) = self.exhausted() {
+                        self.give_up(warning)?;
+                        return Ok(());
                     }
-                    self.scan_wave(unit, wave_size);
+                    self.scan_wave(unit, wave_size)?;
                     wave_size = (wave_size * 2).min(WAVE_MAX);
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Why the search goes no further; `None` while it does.
+    fn exhausted(&self) -> Option<String> {
+        let count = self.seen.len();
+        let is_in_memory = self.question.may_hold(0);
+        if count < self.config.search_candidates_max && is_in_memory {
+            return None;
+        }
+        let limit = if is_in_memory { "" } else { ", at the limit question_bytes_max" };
+        Some(format!(
+            "search stopped after {count} candidate traces{limit}; narrow the time range or add conditions"
+        ))
     }
 
     /// Whether nothing that begins at `bound` or before can change the answer.
@@ -156,20 +182,19 @@ impl Search<'_> {
             && self.found.last().is_some_and(|last| last.start_unix_nanos > bound)
     }
 
-    fn give_up(&mut self) {
-        let count = self.seen.len();
-        self.warnings.insert(format!(
-            "search stopped after {count} candidate traces; narrow the time range or add conditions"
-        ));
+    fn give_up(&mut self, warning: String) -> Result<(), StoreError> {
+        self.warnings.insert(warning);
         // What was found so far is still worth answering, in the order that is known.
         while let Some(next) = self.waiting.pop() {
             if self.is_complete(next.bound) {
-                return;
+                return Ok(());
             }
             if let Work::Candidate { trace_id, home } = next.work {
+                self.question.check()?;
                 self.resolve(trace_id, home, next.bound);
             }
         }
+        Ok(())
     }
 
     fn open_block(&mut self, number: usize) {
@@ -195,7 +220,7 @@ impl Search<'_> {
     }
 
     /// Scans a unit, and those that stand next in the queue with it.
-    fn scan_wave(&mut self, first: Unit, size: usize) {
+    fn scan_wave(&mut self, first: Unit, size: usize) -> Result<(), StoreError> {
         let mut wave = vec![first];
         while wave.len() < size
             && let Some(&Waiting { work: Work::Unit(unit), .. }) = self.waiting.peek()
@@ -203,8 +228,12 @@ impl Search<'_> {
             self.waiting.pop();
             wave.push(unit);
         }
-        let outcomes = self.scan_all(&wave);
-        for (unit, outcome) in wave.into_iter().zip(outcomes) {
+        let piece = |scanned: &mut Vec<Scanned>, place: usize| {
+            scanned.push((wave[place], self.scan(wave[place])));
+            Ok(())
+        };
+        let scanned = self.question.work(wave.len(), Vec::new, piece)?;
+        for (unit, outcome) in scanned.into_iter().flatten() {
             self.scanned.granules_read += 1;
             self.scanned.spans += self.unit_rows(unit);
             match outcome {
@@ -212,31 +241,7 @@ impl Search<'_> {
                 Err(error) => drop(self.warnings.insert(self.unit_warning(unit, &error))),
             }
         }
-    }
-
-    fn scan_all(&self, wave: &[Unit]) -> Vec<Result<Vec<Match>, StoreError>> {
-        if wave.len() < WAVE_PARALLEL_MIN || self.config.scan_threads_max < 2 {
-            return wave.iter().map(|&unit| self.scan(unit)).collect();
-        }
-        let next = AtomicUsize::new(0);
-        let outcomes: Vec<_> = wave.iter().map(|_| Mutex::new(Ok(Vec::new()))).collect();
-        let work = || {
-            while let place = next.fetch_add(1, Ordering::Relaxed)
-                && let Some(&unit) = wave.get(place)
-            {
-                *lock(&outcomes[place]) = self.scan(unit);
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..self.config.scan_threads_max.min(wave.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        outcomes
-            .into_iter()
-            .map(|outcome| outcome.into_inner().unwrap_or_else(PoisonError::into_inner))
-            .collect()
+        Ok(())
     }
 
     fn scan(&self, unit: Unit) -> Result<Vec<Match>, StoreError> {
@@ -283,6 +288,7 @@ impl Search<'_> {
     fn add_candidates(&mut self, unit: Unit, matches: Vec<Match>) {
         for found in matches {
             if self.seen.insert(found.trace_id) {
+                self.question.may_hold(CANDIDATE_BYTES);
                 let home = match unit {
                     Unit::Granule { block, .. } if !found.may_go_on => Some(block),
                     _ => None,

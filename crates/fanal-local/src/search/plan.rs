@@ -79,6 +79,11 @@ impl<'q> Plan<'q> {
         Ok(Some(Self { leaves }))
     }
 
+    /// Whether there is no condition.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.leaves.is_empty()
+    }
+
     /// Whether a granule may have a match, by its statistics.
     pub(crate) fn may_match(&self, granule: &Granule) -> bool {
         self.leaves.iter().all(|leaf| leaf.may_match(granule))

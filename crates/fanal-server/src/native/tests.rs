@@ -4,8 +4,8 @@ use crate::limits::Limits;
 use crate::testing::{CHECKOUT, PING, START, Server, ping};
 use fanal_model::{IndexedBatch, SpanBatch, TraceId};
 use fanal_storage::{
-    FindTraces, FoundTraces, MemoryStore, Operation, Projection, SpanStore, StoreFuture,
-    StoreStats, TenantId, TraceSpans,
+    AggregateSpans, FindTraces, FoundTraces, MemoryStore, Operation, Projection, SpanAggregates,
+    SpanStore, StoreFuture, StoreStats, TenantId, TraceSpans,
 };
 use http::StatusCode;
 use serde_json::json;
@@ -353,6 +353,14 @@ impl SpanStore for SilentStore {
     }
 
     fn find_traces<'a>(&'a self, _: &'a TenantId, _: FindTraces) -> StoreFuture<'a, FoundTraces> {
+        silence()
+    }
+
+    fn aggregate<'a>(
+        &'a self,
+        _: &'a TenantId,
+        _: AggregateSpans,
+    ) -> StoreFuture<'a, SpanAggregates> {
         silence()
     }
 

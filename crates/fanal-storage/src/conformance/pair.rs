@@ -1,12 +1,13 @@
 //! A store under test beside the model: every step is taken on both, every answer compared.
 
-use super::StoreUnderTest;
+use super::{StoreUnderTest, aggregates};
+use crate::aggregate::AggregateSpans;
 use crate::error::StoreError;
 use crate::memory::MemoryStore;
 use crate::request::{FindTraces, FoundTraces, Projection, TenantId, TracePosition, TraceSpans};
 use crate::store::SpanStore;
 use fanal_base::{ErrorKind, cast};
-use fanal_model::{IndexedBatch, SpanBatch, SpanRef, TraceId, ValueRef};
+use fanal_model::{IndexedBatch, Remap, SpanBatch, SpanBatchBuilder, SpanRef, TraceId, ValueRef};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::future::poll_fn;
@@ -24,6 +25,8 @@ pub(super) enum Step {
     Find(&'static str, FindTraces),
     /// Asks for pages until the end; page sizes are taken in turn.
     Page(&'static str, FindTraces, Vec<usize>),
+    /// Asks for numbers.
+    Aggregate(&'static str, AggregateSpans),
 }
 
 impl Step {
@@ -36,6 +39,9 @@ pub(super) struct Pair {
     scenario: &'static str,
     pub(super) store: StoreUnderTest,
     model: MemoryStore,
+    /// The model without exact duplicates, which a store may remove when it likes.
+    distinct: MemoryStore,
+    seen: BTreeSet<(&'static str, String)>,
     tenants: BTreeSet<&'static str>,
     /// Whether the order of services is known.
     is_ordered: bool,
@@ -58,8 +64,15 @@ fn tenant(name: &str) -> TenantId {
 
 impl Pair {
     pub(super) fn new(scenario: &'static str, store: StoreUnderTest) -> Self {
-        let model = MemoryStore::new();
-        Self { scenario, store, model, tenants: BTreeSet::from(["nobody"]), is_ordered: true }
+        Self {
+            scenario,
+            store,
+            model: MemoryStore::new(),
+            distinct: MemoryStore::new(),
+            seen: BTreeSet::new(),
+            tenants: BTreeSet::from(["nobody"]),
+            is_ordered: true,
+        }
     }
 
     fn must<T>(&self, what: &str, answer: Result<T, StoreError>) -> T {
@@ -83,6 +96,7 @@ impl Pair {
             Step::AppendTogether(name, batches) => self.append(name, batches).await,
             Step::Find(name, request) => drop(self.find(&tenant(name), request).await),
             Step::Page(name, request, limits) => self.page(&tenant(name), request, &limits).await,
+            Step::Aggregate(name, request) => self.aggregate(&tenant(name), request).await,
         }
     }
 
@@ -92,6 +106,8 @@ impl Pair {
         let tenant = tenant(name);
         for batch in &batches {
             self.must("append to the model", self.model.append(&tenant, batch.clone()).await);
+            let distinct = self.unseen(name, batch);
+            self.must("append to the model", self.distinct.append(&tenant, distinct).await);
         }
         let mut open: Vec<_> =
             batches.into_iter().map(|batch| self.store.append(&tenant, batch)).collect();
@@ -106,6 +122,34 @@ impl Pair {
             if open.is_empty() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+    }
+
+    /// The spans of a batch that are no exact duplicates of earlier ones.
+    fn unseen(&mut self, tenant: &'static str, batch: &SpanBatch) -> SpanBatch {
+        let (mut builder, mut remap) = (SpanBatchBuilder::default(), Remap::default());
+        match IndexedBatch::new(Arc::new(batch.clone())) {
+            Ok(spans) => {
+                for span in spans.spans() {
+                    if self.seen.insert((tenant, show(&spans, &span))) {
+                        builder.append_row(&spans, &mut remap, span.row());
+                    }
+                }
+            }
+            Err(error) => panic!("{}: batch of the scenario: {error}", self.scenario),
+        }
+        builder.finish()
+    }
+
+    async fn aggregate(&self, tenant: &TenantId, request: AggregateSpans) {
+        let what = format!("aggregate of {tenant:?} with {request:?}");
+        let whole = AggregateSpans { groups_max: usize::MAX, ..request.clone() };
+        let groups_max = request.groups_max;
+        let found = self.must(&what, self.store.aggregate(tenant, request).await);
+        let most = self.must(&what, self.model.aggregate(tenant, whole.clone()).await);
+        let least = self.must(&what, self.distinct.aggregate(tenant, whole).await);
+        if let Some(difference) = aggregates::difference(&found, &most, &least, groups_max) {
+            panic!("{}: {what}: {difference}", self.scenario);
+        }
     }
 
     async fn find(&self, tenant: &TenantId, request: FindTraces) -> FoundTraces {
@@ -148,6 +192,9 @@ impl Pair {
             ids.reverse();
             self.check_traces(&tenant, &ids).await;
             self.check_traces(&tenant, &[]).await;
+            for request in aggregates::of_everything() {
+                self.aggregate(&tenant, request).await;
+            }
             self.check_stats(&tenant).await;
         }
     }

@@ -1,5 +1,6 @@
 //! Random spans with everything, and random searches for them.
 
+use super::aggregates;
 use super::dice::Dice;
 use super::pair::{Step, everything};
 use super::spans::{Attributes, START, Span, batch, trace_id};
@@ -67,6 +68,11 @@ impl Script {
             return Step::Find("nobody", everything(3));
         }
         Step::Find(TENANT, request)
+    }
+
+    pub(super) fn aggregate(&mut self) -> Step {
+        let conditions = (0..self.dice.below(3)).map(|_| self.condition()).collect();
+        Step::Aggregate(TENANT, aggregates::random(&mut self.dice, conditions))
     }
 
     fn condition(&mut self) -> SpanCondition {

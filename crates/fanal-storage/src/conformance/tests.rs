@@ -1,6 +1,7 @@
 //! The suite passes on the model, and fails on stores that are wrong in one thing each.
 
 use super::*;
+use crate::aggregate::{AggregateSpans, SpanAggregates};
 use crate::error::StoreError;
 use crate::memory::MemoryStore;
 use crate::predicate::SpanCondition;
@@ -43,9 +44,13 @@ enum Fault {
     ReversesTraces,
     AnswersAttributesInSummaries,
     AcceptsAfterShutdown,
+    DropsAGroupKey,
+    MakesOneBucket,
+    CutsGroupsSilently,
+    MiscountsDurations,
 }
 
-const FAULTS: [Fault; 12] = [
+const FAULTS: [Fault; 16] = [
     Fault::MixesTenants,
     Fault::SortsServices,
     Fault::LosesTheLastSpan,
@@ -58,6 +63,10 @@ const FAULTS: [Fault; 12] = [
     Fault::ReversesTraces,
     Fault::AnswersAttributesInSummaries,
     Fault::AcceptsAfterShutdown,
+    Fault::DropsAGroupKey,
+    Fault::MakesOneBucket,
+    Fault::CutsGroupsSilently,
+    Fault::MiscountsDurations,
 ];
 
 #[derive(Debug)]
@@ -118,6 +127,30 @@ impl SpanStore for Faulty {
         }
         found.has_more &= !self.has(Fault::SaysNoMore);
         ready(Ok(found))
+    }
+
+    fn aggregate<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        mut request: AggregateSpans,
+    ) -> StoreFuture<'a, SpanAggregates> {
+        match self.fault {
+            Fault::EndsTimeRangeEarly => request.start_max_unix_nanos -= 1,
+            Fault::DropsAGroupKey => drop(request.group_by.pop()),
+            Fault::MakesOneBucket => request.step_nanos = None,
+            _ => {}
+        }
+        let limit = request.groups_max;
+        if self.has(Fault::CutsGroupsSilently) {
+            request.groups_max = usize::MAX;
+        }
+        let mut answer = block_on(self.inner.aggregate(&self.tenant(tenant), request)).unwrap();
+        answer.groups.truncate(limit);
+        if self.has(Fault::MiscountsDurations) {
+            answer.groups.iter_mut().flat_map(|it| &mut it.buckets).for_each(|it| it.add(1 << 40));
+            answer.groups.iter_mut().flat_map(|it| &mut it.buckets).for_each(|it| it.spans -= 1);
+        }
+        ready(Ok(answer))
     }
 
     fn traces<'a>(

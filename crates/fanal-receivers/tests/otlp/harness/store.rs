@@ -2,8 +2,8 @@
 
 use fanal_model::{IndexedBatch, SpanBatch, TraceId};
 use fanal_storage::{
-    FindTraces, FoundTraces, Operation, Projection, SpanStore, StoreError, StoreFuture, StoreStats,
-    TenantId, TraceSpans,
+    AggregateSpans, FindTraces, FoundTraces, Operation, Projection, SpanAggregates, SpanStore,
+    StoreError, StoreFuture, StoreStats, TenantId, TraceSpans,
 };
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -119,6 +119,14 @@ impl SpanStore for ScriptedStore {
     }
 
     fn find_traces<'a>(&'a self, _: &'a TenantId, _: FindTraces) -> StoreFuture<'a, FoundTraces> {
+        unasked()
+    }
+
+    fn aggregate<'a>(
+        &'a self,
+        _: &'a TenantId,
+        _: AggregateSpans,
+    ) -> StoreFuture<'a, SpanAggregates> {
         unasked()
     }
 
