@@ -248,8 +248,9 @@ impl Engine {
         let Some(tenant) = self.known_tenant(name) else { return Ok(T::default()) };
         let questions = Arc::clone(&self.questions);
         let permit = questions.acquire_owned().await.map_err(|_| stopping())?;
-let config = &self.shared.config;
-        let (question, _asker) = Question::new(config.question_bytes_max, config.scan_threads_max);
+        let config = &self.shared.config;
+        let threads_max = if self.is_stepped { 1 } else { config.scan_threads_max };
+        let (question, _asker) = Question::new(config.question_bytes_max, threads_max);
         // Where the asker goes away while this waits, `_asker` is dropped, and the work ends soon.
         self.blocking(move || {
             let snapshot = tenant.snapshot();
