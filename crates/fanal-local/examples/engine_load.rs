@@ -1,6 +1,7 @@
 //! Measures the engine alone, on generated spans and the machine's disk: appends, merge, size, searches, fetches.
 //!
 //! Run: `cargo run --release -p fanal-local --example engine_load -- [spans] [spans a batch] [requests in flight]`.
+//! The allocator is the server's.
 #![expect(clippy::print_stdout, reason = "prints its result")]
 #![expect(clippy::disallowed_methods, reason = "measures time")]
 
@@ -19,6 +20,12 @@ use std::time::{Duration, Instant};
 
 type Failure = Box<dyn std::error::Error>;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Pause before a refused batch is sent again.
+const RETRY_AFTER: Duration = Duration::from_millis(20);
+
 /// Rounds of each question.
 const ROUNDS: usize = 20;
 
@@ -34,9 +41,12 @@ async fn main() -> Result<(), Failure> {
     let store =
         Arc::new(LocalStore::open(config.clone(), Arc::new(SystemClock), Arc::new(RealDisk))?);
     append_all(&store, batches, span_count, in_flight).await?;
-    let (started, cpu) = (Instant::now(), processor_seconds());
+    let own = thread_seconds("engine_load");
     store.merge_now()?;
-    println!("rest of the merge: {:?}, {:.2} s CPU", started.elapsed(), processor_seconds() - cpu);
+    let spans = cast::figure(cast::wide(span_count)) / 1e9;
+    let merge = thread_seconds("fanal-merge") + thread_seconds("engine_load") - own;
+    println!("commit: {:.0} ns CPU a span", thread_seconds("fanal-commit") / spans);
+    println!("merge: {:.0} ns CPU a span", merge / spans);
     let tenant = TenantId::default_tenant();
     let stats = store.stats(&tenant).await?;
     let bytes = cast::figure(stats.block_bytes) / cast::figure(stats.spans.max(1));
@@ -105,9 +115,9 @@ async fn append_some(
         let next = batches.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(batch) = next else { return latencies };
         let started = Instant::now();
-        while let Err(error) = store.append(&tenant, batch.clone()).await {
-            println!("refused: {error}");
-            tokio::task::yield_now().await;
+        // Refused while the merge catches up.
+        while store.append(&tenant, batch.clone()).await.is_err() {
+            tokio::time::sleep(RETRY_AFTER).await;
         }
         latencies.push(started.elapsed());
     }
@@ -183,6 +193,19 @@ fn tell(name: &str, mut latencies: Vec<Duration>) {
     latencies.sort_unstable();
     let at = |part: usize| latencies.get(latencies.len() * part / 100).copied().unwrap_or_default();
     println!("{name}: p50 {:?}, p99 {:?}", at(50), at(99));
+}
+
+/// Seconds of CPU that the running threads of a name used, 0 where the system does not tell.
+fn thread_seconds(name: &str) -> f64 {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return 0.0 };
+    let nanos = |task: std::fs::DirEntry| {
+        let read = |file: &str| std::fs::read_to_string(task.path().join(file)).unwrap_or_default();
+        let is_named = read("comm").trim_end() == name;
+        let nanos = read("schedstat").split(' ').next().and_then(|word| word.parse::<u64>().ok());
+        nanos.filter(|_| is_named).unwrap_or(0)
+    };
+    let total: u64 = tasks.filter_map(Result::ok).map(nanos).sum();
+    cast::figure(total) / 1e9
 }
 
 /// Seconds of CPU that this process used, 0 where the system does not tell.

@@ -4,10 +4,9 @@
 //! a row was taken back. While a row takes steps that rows before it took, a key costs one comparison; a row that
 //! leaves their ways is listed, hashed and looked through for keys sent twice.
 
-use crate::attributes::{AttributeTable, COLUMNS_MAX};
+use crate::attributes::{AttributeTable, COLUMNS_MAX, write_overflow_entry};
 use crate::column_builder::{ColumnBuilder, ValuesBuilder};
 use crate::dictionary::{Drain, GiveUp};
-use crate::nested;
 use crate::raw::{self, NotText, RawValue};
 use crate::shape_tree::{NONE, ROOT, ShapeTree};
 use crate::value::{AttributeType, ValueRef};
@@ -199,8 +198,7 @@ impl AttributeTableBuilder {
         let column = self.overflow_column.unwrap_or_else(|| self.add_column("", None));
         self.overflow_column = Some(column);
         let mut entry = Vec::new();
-        nested::write_bytes(key.as_bytes(), &mut entry);
-        nested::encode_ref(value, &mut entry);
+        write_overflow_entry(key, value, &mut entry);
         if !self.step(column) {
             self.open.push(column);
         }

@@ -6,7 +6,7 @@
 
 use crate::column::DictionaryColumn;
 use crate::nested;
-use crate::value::ValueRef;
+use crate::value::{AttributeType, ValueRef};
 use fanal_base::cast;
 
 /// Columns of one table before rare keys share the overflow column.
@@ -76,6 +76,44 @@ impl AttributeValues {
         self.len() == 0
     }
 
+    /// The texts of a column of texts, bytes, arrays, maps or overflow entries.
+    pub fn texts(&self) -> Option<&DictionaryColumn> {
+        match self {
+            Self::String(texts)
+            | Self::Bytes(texts)
+            | Self::Array(texts)
+            | Self::Map(texts)
+            | Self::Overflow(texts) => Some(texts),
+            Self::Empty(_) | Self::Bool(_) | Self::Int(_) | Self::Float(_) => None,
+        }
+    }
+
+    /// Values of a type that [`AttributeValues::texts`] has; no type for overflow entries.
+    pub(crate) fn of_texts(kind: Option<AttributeType>, texts: DictionaryColumn) -> Self {
+        match kind {
+            None => Self::Overflow(texts),
+            Some(AttributeType::String) => Self::String(texts),
+            Some(AttributeType::Array) => Self::Array(texts),
+            Some(AttributeType::Map) => Self::Map(texts),
+            Some(_) => Self::Bytes(texts),
+        }
+    }
+
+    /// Type of the values; `None` for the overflow column.
+    pub fn kind(&self) -> Option<AttributeType> {
+        match self {
+            Self::Empty(_) => Some(AttributeType::Empty),
+            Self::String(_) => Some(AttributeType::String),
+            Self::Bool(_) => Some(AttributeType::Bool),
+            Self::Int(_) => Some(AttributeType::Int),
+            Self::Float(_) => Some(AttributeType::Float),
+            Self::Bytes(_) => Some(AttributeType::Bytes),
+            Self::Array(_) => Some(AttributeType::Array),
+            Self::Map(_) => Some(AttributeType::Map),
+            Self::Overflow(_) => None,
+        }
+    }
+
     /// Bytes of memory held.
     pub fn memory_bytes(&self) -> usize {
         match self {
@@ -121,6 +159,12 @@ pub fn overflow_entry(entry: &[u8]) -> (&str, ValueRef<'_>) {
     (key, nested::decode_ref(reader.rest()).unwrap_or(ValueRef::Empty))
 }
 
+/// Appends an entry of the overflow column.
+pub(crate) fn write_overflow_entry(key: &str, value: ValueRef<'_>, out: &mut Vec<u8>) {
+    nested::write_bytes(key.as_bytes(), out);
+    nested::encode_ref(value, out);
+}
+
 /// Where each attribute of each row lies: `cells[first[row]..first[row + 1]]` are, in the order of the row's
 /// shape, the positions of its values in their columns.
 #[derive(Debug, Clone, Default)]
@@ -146,6 +190,7 @@ impl AttributeTable {
         let mut next = vec![0_u32; self.columns.len()];
         let mut locator = Locator::default();
         locator.first.reserve(self.rows.len() + 1);
+        locator.cells.reserve((0..self.rows.len()).map(|row| self.shape(row).len()).sum());
         locator.first.push(0);
         for row in 0..self.rows.len() {
             for &column in self.shape(row) {

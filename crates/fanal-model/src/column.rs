@@ -31,6 +31,13 @@ impl BytesTable {
         index
     }
 
+    /// Appends all entries of another table.
+    pub fn append(&mut self, other: &Self) {
+        let base = cast::narrow(self.bytes.len());
+        self.bytes.extend_from_slice(&other.bytes);
+        self.ends.extend(other.ends.iter().map(|&end| end.saturating_add(base)));
+    }
+
     /// The entry of a code; empty for a code that is not there.
     #[inline]
     pub fn get(&self, code: u32) -> &[u8] {

@@ -123,14 +123,7 @@ impl ColumnBuilder {
             (ValuesBuilder::Int(values), _) => AttributeValues::Int(drain.vec(values)),
             (ValuesBuilder::Float(values), _) => AttributeValues::Float(drain.vec(values)),
             (ValuesBuilder::Dictionary(builder), kind) => {
-                let column = builder.drain(drain);
-                match kind {
-                    None => AttributeValues::Overflow(column),
-                    Some(AttributeType::String) => AttributeValues::String(column),
-                    Some(AttributeType::Array) => AttributeValues::Array(column),
-                    Some(AttributeType::Map) => AttributeValues::Map(column),
-                    Some(_) => AttributeValues::Bytes(column),
-                }
+                AttributeValues::of_texts(kind, builder.drain(drain))
             }
         };
         AttributeColumn { key: self.key.clone(), values }

@@ -12,20 +12,15 @@ use crate::guard::lock;
 use crate::head::{self, HeadPart};
 use crate::publish::Change;
 use crate::tenant::Tenant;
-use fanal_base::cast;
-use fanal_model::{IndexedBatch, Remap, SpanBatch, SpanBatchBuilder};
+use fanal_model::{IndexedBatch, SpanBatch, gather};
 use fanal_storage::StoreError;
 use std::sync::Arc;
 
 /// Spans of all sources in block order.
 pub(crate) fn merged_batch(sources: &[&IndexedBatch]) -> SpanBatch {
-    let mut builder = SpanBatchBuilder::default();
-    let mut remaps: Vec<Remap> = sources.iter().map(|_| Remap::default()).collect();
-    for place in order::block_order(sources) {
-        let source = cast::index(place.source);
-        builder.append_row(sources[source], &mut remaps[source], cast::index(place.row));
-    }
-    builder.finish()
+    let order = order::block_order(sources);
+    let batches: Vec<&SpanBatch> = sources.iter().map(|source| &**source.batch()).collect();
+    gather(&batches, &order, &|| ())
 }
 
 impl Tenant {

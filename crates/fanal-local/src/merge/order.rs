@@ -4,22 +4,13 @@
 //! Pure. Safe for every input: spans without their parent are roots, cycles are entered at their earliest span.
 
 use fanal_base::cast;
-use fanal_model::{EventRef, IndexedBatch, LinkRef, SpanId, SpanRef, TraceId};
+use fanal_model::{EventRef, IndexedBatch, LinkRef, RowRef, SpanId, SpanRef, TraceId};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use std::ops::Range;
 
 const NONE: u32 = u32::MAX;
-
-/// A row of one of the sources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RowRef {
-    /// Which source.
-    pub source: u32,
-    /// Its row.
-    pub row: u32,
-}
 
 #[derive(Debug, Clone, Copy)]
 struct Node {
