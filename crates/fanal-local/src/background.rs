@@ -21,8 +21,10 @@ pub enum Step {
     Commit,
     /// Makes one block of the front of the head, if it is due.
     Merge,
-    /// Compacts one run of small blocks.
+    /// Compacts one run of blocks.
     Compact,
+    /// Drops what is older or more than is to be kept.
+    Retain,
 }
 
 /// How the merge thread is woken and told to end.
@@ -51,6 +53,7 @@ impl Tenant {
                 }
             }
             Step::Compact => self.compact_once(),
+            Step::Retain => self.retain_once(),
         }
     }
 
@@ -98,30 +101,29 @@ impl Tenant {
         }
     }
 
+    /// Merges until nothing is due. After a failure the next try waits, which is told to the log.
     fn merge_while_due(&self) {
-        while !lock(&self.wake.state).is_stopping {
-            match self.merge_and_compact() {
-                Ok(true) => {}
+        while !self.is_stopping() {
+            let now = self.clock.now_unix_nanos();
+            if !lock(&self.backoff).may_try(now) {
+                return;
+            }
+            match self.step(Step::Merge) {
+                Ok(true) => lock(&self.backoff).succeeded(),
                 Ok(false) => return,
                 Err(error) => {
-                    let tenant = self.name.as_str();
-                    tracing::error!(
-                        tenant,
-                        error = failure::chain(&error),
-                        "merge failed; will retry"
-                    );
+                    let wait_seconds = lock(&self.backoff).failed(now);
+                    let (tenant, error) = (self.name.as_str(), failure::chain(&error));
+                    tracing::error!(tenant, error, wait_seconds, "merge failed; will retry");
                     return;
                 }
             }
         }
     }
 
-    fn merge_and_compact(&self) -> Result<bool, StoreError> {
-        let has_merged = self.step(Step::Merge)?;
-        if has_merged {
-            self.step(Step::Compact)?;
-        }
-        Ok(has_merged)
+    /// Whether the tenant's threads are to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        lock(&self.wake.state).is_stopping
     }
 
     fn wake_merge(&self) {

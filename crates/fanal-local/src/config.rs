@@ -1,10 +1,36 @@
 //! Configuration of the embedded engine: plain fields, each with its unit and default. The binary fills it from its
 //! own file; the engine only reads it.
 
+use fanal_storage::TenantId;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Longest commit window that is honoured, in microseconds; longer ones are clamped.
 pub const COMMIT_WINDOW_MICROS_MAX: u64 = 5_000;
+
+/// How long and how much of a tenant's spans is kept. Whole blocks are dropped, the oldest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Spans go when their arrival is longer ago than so many seconds; 0 keeps them whatever their age. Default 14 days.
+    pub age_seconds: u64,
+    /// The oldest blocks go while log and blocks take more than so many bytes; 0 is no limit. Default 0.
+    pub bytes_max: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { age_seconds: 14 * 86_400, bytes_max: 0 }
+    }
+}
+
+/// What a tenant has of its own; the rest is as for all tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TenantConfig {
+    /// In place of [`Retention::age_seconds`].
+    pub retention_age_seconds: Option<u64>,
+    /// In place of [`Retention::bytes_max`].
+    pub retention_bytes_max: Option<u64>,
+}
 
 /// How the embedded engine behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +58,12 @@ pub struct LocalConfig {
     pub granule_rows: usize,
     /// Age in seconds at which spans are merged though they do not fill a block. Default 600.
     pub merge_after_seconds: u64,
+    /// Most bytes of memory of the spans of a block that compaction writes; larger traces exceed it. Default 64 MiB.
+    pub compaction_bytes_max: usize,
+    /// How long and how much is kept.
+    pub retention: Retention,
+    /// Tenants with settings of their own.
+    pub tenants: BTreeMap<TenantId, TenantConfig>,
     /// Most tenants; a further one is told to retry. Default 64.
     pub tenants_max: usize,
     /// Most candidate traces that one search looks at before it answers in part, with a warning. Default 500 000.
@@ -63,6 +95,9 @@ impl LocalConfig {
             block_rows: 524_288,
             granule_rows: 8_192,
             merge_after_seconds: 600,
+            compaction_bytes_max: 64 << 20,
+            retention: Retention::default(),
+            tenants: BTreeMap::new(),
             tenants_max: 64,
             search_candidates_max: 500_000,
             trace_spans_max: 1_000_000,
@@ -70,6 +105,15 @@ impl LocalConfig {
             question_bytes_max: 256 << 20,
             questions_at_once_max: 16,
             dictionary_cache_bytes_max: 64 << 20,
+        }
+    }
+
+    /// How long and how much of a tenant's spans is kept.
+    pub fn retention_of(&self, tenant: &TenantId) -> Retention {
+        let own = self.tenants.get(tenant).copied().unwrap_or_default();
+        Retention {
+            age_seconds: own.retention_age_seconds.unwrap_or(self.retention.age_seconds),
+            bytes_max: own.retention_bytes_max.unwrap_or(self.retention.bytes_max),
         }
     }
 }

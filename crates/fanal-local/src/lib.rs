@@ -4,6 +4,7 @@
 //! and visible, exactly once, through every crash. Knows spans and files, no protocol and no query language.
 
 mod background;
+mod backoff;
 mod block;
 mod catalog;
 pub mod config;
@@ -20,9 +21,10 @@ mod search;
 pub mod segment;
 mod store;
 mod tenant;
+mod upkeep;
 mod vocabulary;
 
 pub use background::Step;
-pub use config::LocalConfig;
+pub use config::{LocalConfig, Retention, TenantConfig};
 pub use disk::{Disk, DiskFile, DiskLock, RealDisk};
 pub use store::LocalStore;

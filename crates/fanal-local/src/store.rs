@@ -24,12 +24,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
 const LOCK_NAME: &str = "LOCK";
 const TENANTS_NAME: &str = "tenants";
+/// Time between two looks at whether upkeep is due.
+const UPKEEP_LOOK: Duration = Duration::from_secs(1);
 
 /// The embedded engine. Dropping it stops its threads; everything acknowledged is durable without a shutdown.
 #[derive(Debug)]
@@ -49,6 +52,8 @@ struct Engine {
     is_stepped: bool,
     threads: Mutex<Vec<JoinHandle<()>>>,
     is_stopped: AtomicBool,
+    /// Where the upkeep thread waits.
+    upkeep_pause: (Mutex<()>, Condvar),
     /// Let go last, when every thread has ended.
     disk_lock: Mutex<Option<Box<dyn DiskLock>>>,
 }
@@ -109,6 +114,7 @@ impl LocalStore {
             is_stepped,
             threads: Mutex::new(Vec::new()),
             is_stopped: AtomicBool::new(false),
+            upkeep_pause: (Mutex::new(()), Condvar::new()),
             disk_lock: Mutex::new(Some(disk_lock)),
             shared: Shared {
                 config: Arc::new(config),
@@ -123,6 +129,10 @@ impl LocalStore {
                 Some(tenant) => drop(store.engine.open_tenant(&tenant)?),
                 None => tracing::warn!(name, "folder is no tenant's; it is left alone"),
             }
+        }
+        if !is_stepped {
+            let engine = Arc::clone(&store.engine);
+            store.engine.spawn("fanal-upkeep", move || engine.run_upkeep())?;
         }
         let data_dir = store.engine.shared.config.data_dir.display();
         tracing::info!(%data_dir, "embedded engine is open");
@@ -275,9 +285,25 @@ impl Engine {
         })
     }
 
+    /// The upkeep thread: looks after the tenants in turn, until nothing is due, once in a while.
+    fn run_upkeep(&self) {
+        let is_stopping = || self.is_stopped.load(Ordering::Acquire);
+        while !is_stopping() {
+            let tenants: Vec<_> = lock(&self.tenants).values().cloned().collect();
+            for tenant in tenants {
+                while !is_stopping() && tenant.keep_up() {}
+            }
+            let guard = lock(&self.upkeep_pause.0);
+            let is_waiting = |(): &mut ()| !is_stopping();
+            drop(self.upkeep_pause.1.wait_timeout_while(guard, UPKEEP_LOOK, is_waiting));
+        }
+    }
+
     /// Answers everyone who waits, ends all threads, lets go of the folder.
     fn stop(&self) {
         self.is_stopped.store(true, Ordering::Release);
+        drop(lock(&self.upkeep_pause.0));
+        self.upkeep_pause.1.notify_all();
         let _opening = lock(&self.opening);
         lock(&self.tenants).values().for_each(|tenant| tenant.stop());
         let threads = std::mem::take(&mut *lock(&self.threads));

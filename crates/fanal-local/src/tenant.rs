@@ -4,9 +4,10 @@
 //! held for moments only, never while reading columns or files.
 
 use crate::background::MergeWake;
+use crate::backoff::Backoff;
 use crate::block::{Block, block_name};
 use crate::catalog::{BlockMeta, Catalog};
-use crate::config::LocalConfig;
+use crate::config::{LocalConfig, Retention};
 use crate::disk::Disk;
 use crate::failure;
 use crate::guard::lock;
@@ -15,6 +16,7 @@ use crate::log::{self, LogAppender, LogFiles, Record};
 use crate::publish::Ledger;
 use crate::queue::{CommitQueue, Pending};
 use crate::segment::{self, EncodeOptions, Segment};
+use crate::upkeep::Upkeep;
 use crate::vocabulary::Vocabulary;
 use fanal_base::{Clock, cast};
 use fanal_model::{IndexedBatch, SpanBatchBuilder};
@@ -49,6 +51,8 @@ pub(crate) struct Tenant {
     pub name: TenantId,
     pub dir: PathBuf,
     pub config: Arc<LocalConfig>,
+    /// How long its spans are kept.
+    pub retention: Retention,
     pub clock: Arc<dyn Clock>,
     pub disk: Arc<dyn Disk>,
     pub head_gauge: HeadGauge,
@@ -61,7 +65,9 @@ pub(crate) struct Tenant {
     /// Held by the merge under way; there is at most one.
     pub merging: Mutex<()>,
     /// Held by whatever replaces, moves or drops blocks; at most one does.
-    pub upkeep: Mutex<()>,
+    pub upkeep: Mutex<Upkeep>,
+    /// Of merges.
+    pub backoff: Mutex<Backoff>,
     pub wake: MergeWake,
 }
 
@@ -105,6 +111,7 @@ impl Tenant {
         let view = View { head: parts, blocks: opened.into(), taken_through: 0 };
         let appender = Mutex::new(LogAppender::new(Arc::clone(&log), replayed.last_sequence));
         Ok(Self {
+            retention: shared.config.retention_of(&name),
             name,
             dir,
             config: Arc::clone(&shared.config),
@@ -118,7 +125,8 @@ impl Tenant {
             appender,
             ledger: Mutex::new(Ledger::new(&catalog)),
             merging: Mutex::new(()),
-            upkeep: Mutex::new(()),
+            upkeep: Mutex::default(),
+            backoff: Mutex::default(),
             wake: MergeWake::default(),
         })
     }

@@ -1,9 +1,8 @@
-//! The merge: turns the front of the head into a block, and small blocks into larger ones, behind everyone's back.
+//! The merge: turns the front of the head into a block, behind everyone's back.
 //!
 //! Runs on one thread a tenant, or when called. Invariant: at every step the disk holds each acknowledged span in the
 //! log or in a catalogued block, and the view shows it exactly once. Never holds the view's lock while working.
 
-mod compact;
 pub(crate) mod order;
 
 use crate::block::{Block, write_block};
@@ -42,11 +41,11 @@ impl Tenant {
         rows > 0 && (rows >= self.config.block_rows || is_pressed || is_old)
     }
 
-    /// Merges everything that is in the head now, then compacts.
+    /// Merges everything that is in the head now, then does all upkeep.
     pub(crate) fn merge_all(&self) -> Result<(), StoreError> {
         let through = lock(&self.view).head.last().map_or(0, |part| part.sequences.1);
         while self.merge_once(through)? {}
-        while self.compact_once()? {}
+        while self.retain_once()? || self.compact_once()? {}
         Ok(())
     }
 
@@ -96,7 +95,7 @@ impl Tenant {
     }
 
     /// Writes and opens a block, which is not published yet.
-    fn write_block(&self, batch: SpanBatch) -> Result<Block, StoreError> {
+    pub(crate) fn write_block(&self, batch: SpanBatch) -> Result<Block, StoreError> {
         let number = self.take_block_number();
         let dir = self.blocks_dir();
         let meta = write_block(&*self.disk, &dir, number, &batch, self.config.granule_rows)?;

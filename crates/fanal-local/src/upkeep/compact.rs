@@ -1,0 +1,330 @@
+//! Compaction: rewrites a run of blocks as blocks in which every trace lies in one piece, without exact duplicates.
+//!
+//! Streams: it reads ids and starts of all sources first, then makes one output after the other of the rows that belong
+//! there, granule by granule. Memory is that of one output, whatever the sources hold. The sources stay until all
+//! outputs are published at once.
+
+use super::Upkeep;
+use super::choose::{Bounds, Candidate, choose};
+use crate::block::{Block, OpenBlock, block_name};
+use crate::catalog::{BlockMeta, Place, Written};
+use crate::guard::lock;
+use crate::merge::merged_batch;
+use crate::publish::Change;
+use crate::tenant::Tenant;
+use fanal_base::cast;
+use fanal_model::{IndexedBatch, Remap, SpanBatchBuilder, TraceId};
+use fanal_storage::{Projection, StoreError};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Longest window of time whose blocks are compacted together, in seconds.
+const WINDOW_SECONDS_MAX: u64 = 86_400;
+/// A window is at most this part of the age at which spans are dropped.
+const WINDOWS_PER_AGE: u64 = 8;
+/// How long after its last arrival a block waits for late spans before traces are joined, in seconds.
+const SETTLE_SECONDS: u64 = 120;
+/// Compaction writes at most so many times what merges wrote in order to join traces.
+const JOINS_PER_MERGED_ROW: u64 = 2;
+const NANOS: u64 = 1_000_000_000;
+
+/// Rows of one trace in one source.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    trace_id: TraceId,
+    /// Earliest start of the trace in all sources.
+    start: u64,
+    source: u32,
+    rows: (u32, u32),
+}
+
+impl Piece {
+    fn len(&self) -> u64 {
+        u64::from(self.rows.1 - self.rows.0)
+    }
+}
+
+impl Tenant {
+    /// Compacts one run of blocks; false where there is none.
+    pub(crate) fn compact_once(&self) -> Result<bool, StoreError> {
+        let upkeep = lock(&self.upkeep);
+        let blocks = self.snapshot().blocks;
+        let candidates = self.candidates(&blocks);
+        let Some(run) = choose(&candidates, &self.bounds()) else { return Ok(false) };
+        self.compact(&upkeep, &blocks[run])
+    }
+
+    fn window_nanos(&self) -> u64 {
+        let age = match self.retention.age_seconds {
+            0 => WINDOW_SECONDS_MAX,
+            seconds => (seconds / WINDOWS_PER_AGE).clamp(1, WINDOW_SECONDS_MAX),
+        };
+        age * NANOS
+    }
+
+    fn candidates(&self, blocks: &[Arc<Block>]) -> Vec<Candidate> {
+        let now = self.clock.now_unix_nanos();
+        let candidate = |block: &Arc<Block>| Candidate {
+            window: block.meta.arrived.1 / self.window_nanos(),
+            rows: block.meta.rows,
+            memory_bytes: block.meta.memory_bytes,
+            late_rows: block.meta.late_rows,
+            is_free: block.meta.place == Place::Local && block.readable().is_ok(),
+            is_settled: block.meta.arrived.1.saturating_add(SETTLE_SECONDS * NANOS) <= now,
+        };
+        blocks.iter().map(candidate).collect()
+    }
+
+    fn bounds(&self) -> Bounds {
+        let now = self.clock.now_unix_nanos();
+        let delay = (SETTLE_SECONDS + self.config.merge_after_seconds).saturating_mul(NANOS);
+        let written = lock(&self.ledger).written;
+        let joins = written.merged_rows.saturating_mul(JOINS_PER_MERGED_ROW);
+        Bounds {
+            rows_max: cast::wide(self.config.block_rows),
+            memory_bytes_max: cast::wide(self.config.compaction_bytes_max),
+            open_window: now.saturating_sub(delay) / self.window_nanos(),
+            joined_rows_max: joins.saturating_sub(written.compacted_rows),
+        }
+    }
+
+    fn compact(&self, _: &Upkeep, run: &[Arc<Block>]) -> Result<bool, StoreError> {
+        let sources = run.iter().map(|block| open(block)).collect::<Result<Vec<_>, _>>()?;
+        let metas: Vec<BlockMeta> = run.iter().map(|block| block.meta).collect();
+        let pieces = plan(&sources)?;
+        let mut added: Vec<Arc<Block>> = Vec::new();
+        for output in self.outputs(&metas, &pieces) {
+            if self.is_stopping() {
+                self.forget(&added);
+                return Ok(false);
+            }
+            match self.write_output(&sources, &pieces[output], &metas, added.is_empty()) {
+                Ok(block) => added.push(Arc::new(block)),
+                Err(error) => {
+                    self.forget(&added);
+                    return Err(error);
+                }
+            }
+        }
+        self.publish_compaction(&metas, added)?;
+        Ok(true)
+    }
+
+    /// Ranges of pieces for each output, cut between traces; within one only where it alone is more than a block.
+    fn outputs(&self, metas: &[BlockMeta], pieces: &[Piece]) -> Vec<Range<usize>> {
+        let rows: u64 = metas.iter().map(|meta| meta.rows).sum();
+        let memory: u64 = metas.iter().map(|meta| meta.memory_bytes).sum();
+        let row_bytes = memory.div_ceil(rows.max(1)).max(1);
+        let rows_max = (cast::wide(self.config.compaction_bytes_max) / row_bytes)
+            .clamp(1, cast::wide(self.config.block_rows));
+        cut(pieces, rows_max)
+    }
+
+    fn write_output(
+        &self,
+        sources: &[&OpenBlock],
+        pieces: &[Piece],
+        metas: &[BlockMeta],
+        is_first: bool,
+    ) -> Result<Block, StoreError> {
+        let mut parts = Vec::new();
+        for (number, source) in sources.iter().enumerate() {
+            let number = cast::narrow(number);
+            let mut ranges: Vec<Range<u32>> = pieces
+                .iter()
+                .filter(|piece| piece.source == number)
+                .map(|piece| piece.rows.0..piece.rows.1)
+                .collect();
+            ranges.sort_unstable_by_key(|range| range.start);
+            read_ranges(source, &join_ranges(&ranges), &mut parts)?;
+        }
+        let batch = merged_batch(&parts.iter().collect::<Vec<_>>());
+        drop(parts);
+        let mut block = self.write_block(batch)?;
+        let meta = &mut block.meta;
+        meta.arrived.0 = metas.iter().map(|meta| meta.arrived.0).min().unwrap_or(0);
+        meta.arrived.1 = metas.iter().map(|meta| meta.arrived.1).max().unwrap_or(0);
+        meta.rewrites = metas.iter().map(|meta| meta.rewrites + 1).max().unwrap_or(0);
+        // Only the first source had traces in blocks before the run.
+        let late_rows = metas.first().map_or(0, |meta| meta.late_rows);
+        meta.late_rows = if is_first { late_rows.min(meta.rows) } else { 0 };
+        Ok(block)
+    }
+
+    fn publish_compaction(
+        &self,
+        metas: &[BlockMeta],
+        added: Vec<Arc<Block>>,
+    ) -> Result<(), StoreError> {
+        let rows_before: u64 = metas.iter().map(|meta| meta.rows).sum();
+        let rows = added.iter().map(|block| block.meta.rows).sum();
+        let written = Written {
+            compacted_rows: rows,
+            compacted_bytes: added.iter().map(|block| block.meta.bytes).sum(),
+            duplicate_rows: rows_before.saturating_sub(rows),
+            ..Written::default()
+        };
+        let (from, to) = (metas.len(), added.len());
+        let removed = metas.iter().map(|meta| meta.number).collect();
+        self.publish(&Change { added, removed, written, ..Change::default() })?;
+        let tenant = self.name.as_str();
+        let duplicates = written.duplicate_rows;
+        tracing::info!(tenant, from, to, rows, duplicates, "compacted blocks");
+        Ok(())
+    }
+
+    /// Removes blocks that were written and will not be published.
+    fn forget(&self, blocks: &[Arc<Block>]) {
+        self.remove_block_files(blocks.iter().map(|block| block.meta.number));
+    }
+}
+
+fn open(block: &Block) -> Result<&OpenBlock, StoreError> {
+    block.readable().map_err(|message| StoreError::Corrupt {
+        object: block_name(block.meta.number),
+        message: message.to_owned(),
+    })
+}
+
+/// The pieces of all traces in the order of blocks: by the earliest start of the trace, then its id.
+fn plan(sources: &[&OpenBlock]) -> Result<Vec<Piece>, StoreError> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    for (number, source) in sources.iter().enumerate() {
+        let number = cast::narrow(number);
+        let mut row = 0;
+        for granule in 0..source.segment.granules().len() {
+            let ids = source.segment.trace_ids(granule).map_err(source.failed())?;
+            let starts = source.segment.starts(granule).map_err(source.failed())?;
+            for (trace_id, start) in ids.into_iter().zip(starts) {
+                match pieces.last_mut() {
+                    Some(last) if last.source == number && last.trace_id == trace_id => {
+                        last.rows.1 = row + 1;
+                        last.start = last.start.min(start);
+                    }
+                    _ => {
+                        let rows = (row, row + 1);
+                        pieces.push(Piece { trace_id, start, source: number, rows });
+                    }
+                }
+                row += 1;
+            }
+        }
+    }
+    pieces.sort_unstable_by_key(|piece| (piece.trace_id, piece.source));
+    for trace in pieces.chunk_by_mut(|a, b| a.trace_id == b.trace_id) {
+        let start = trace.iter().map(|piece| piece.start).min().unwrap_or(0);
+        trace.iter_mut().for_each(|piece| piece.start = start);
+    }
+    pieces.sort_unstable_by_key(|piece| (piece.start, piece.trace_id, piece.source));
+    Ok(pieces)
+}
+
+/// Cuts pieces into outputs of about `rows_max` rows.
+fn cut(pieces: &[Piece], rows_max: u64) -> Vec<Range<usize>> {
+    let total: u64 = pieces.iter().map(Piece::len).sum();
+    // Outputs of one size, instead of full ones and a small rest.
+    let rows_each = total.div_ceil(total.div_ceil(rows_max.max(1)).max(1));
+    let mut outputs = Vec::new();
+    let (mut first, mut rows, mut trace_rows) = (0, 0, 0);
+    for (number, piece) in pieces.iter().enumerate() {
+        let is_new_trace = number == 0 || pieces[number - 1].trace_id != piece.trace_id;
+        trace_rows = if is_new_trace { 0 } else { trace_rows };
+        if rows >= rows_each && (is_new_trace || trace_rows >= rows_max) {
+            outputs.push(first..number);
+            (first, rows, trace_rows) = (number, 0, 0);
+        }
+        rows += piece.len();
+        trace_rows += piece.len();
+    }
+    if first < pieces.len() {
+        outputs.push(first..pieces.len());
+    }
+    outputs
+}
+
+/// Sorted ranges with neighbours as one.
+fn join_ranges(ranges: &[Range<u32>]) -> Vec<Range<u32>> {
+    let mut joined: Vec<Range<u32>> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => joined.push(range.clone()),
+        }
+    }
+    joined
+}
+
+/// Reads sorted ranges of rows. Ranges of several granules become batches of their own; what is scattered is picked out
+/// of each granule, so that a few rows do not keep all others in memory.
+fn read_ranges(
+    source: &OpenBlock,
+    ranges: &[Range<u32>],
+    parts: &mut Vec<IndexedBatch>,
+) -> Result<(), StoreError> {
+    let segment = &source.segment;
+    let indexed = |batch| {
+        IndexedBatch::new(Arc::new(batch)).map_err(|error| StoreError::Corrupt {
+            object: "block".to_owned(),
+            message: error.to_string(),
+        })
+    };
+    let mut scraps = SpanBatchBuilder::default();
+    let mut scattered: Vec<Range<u32>> = Vec::new();
+    for range in ranges {
+        if segment.granule_of(range.start) == segment.granule_of(range.end - 1) {
+            scattered.push(range.clone());
+        } else {
+            let batch = segment.read_rows(range.clone(), Projection::Full);
+            parts.push(indexed(batch.map_err(source.failed())?)?);
+        }
+    }
+    let is_same_granule =
+        |a: &Range<u32>, b: &Range<u32>| segment.granule_of(a.start) == segment.granule_of(b.start);
+    for group in scattered.chunk_by(is_same_granule) {
+        let start = group.iter().map(|range| range.start).min().unwrap_or(0);
+        let end = group.iter().map(|range| range.end).max().unwrap_or(0);
+        let batch = segment.read_rows(start..end, Projection::Full).map_err(source.failed())?;
+        let batch = indexed(batch)?;
+        let mut remap = Remap::default();
+        for row in group.iter().cloned().flatten() {
+            scraps.append_row(&batch, &mut remap, cast::index(row - start));
+        }
+    }
+    if !scraps.is_empty() {
+        parts.push(indexed(scraps.finish())?);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_are_cut_between_traces_and_of_one_size() {
+        let check = |rows: &[(u8, u32)], rows_max: u64, expect: &[(usize, usize)]| {
+            let piece = |&(trace, rows): &(u8, u32)| Piece {
+                trace_id: TraceId([trace; 16]),
+                start: 0,
+                source: 0,
+                rows: (0, rows),
+            };
+            let pieces: Vec<Piece> = rows.iter().map(piece).collect();
+            let outputs = cut(&pieces, rows_max);
+            let outputs: Vec<_> = outputs.iter().map(|output| (output.start, output.end)).collect();
+            assert_eq!(outputs, expect, "{rows:?} {rows_max}");
+        };
+        check(&[], 10, &[]);
+        check(&[(1, 5), (2, 5)], 10, &[(0, 2)]);
+        check(&[(1, 5), (2, 5), (3, 5), (4, 5)], 15, &[(0, 2), (2, 4)]);
+        check(&[(1, 5), (1, 5), (2, 5), (2, 5)], 6, &[(0, 2), (2, 4)]);
+        // A trace that is more than a block is cut between its pieces.
+        check(&[(1, 9), (1, 9), (1, 9), (2, 1)], 9, &[(0, 1), (1, 2), (2, 3), (3, 4)]);
+    }
+
+    #[test]
+    fn neighbouring_ranges_are_read_together() {
+        let joined = join_ranges(&[0..2, 2..5, 7..8, 8..9]);
+        assert_eq!(joined, [0..5, 7..9]);
+    }
+}

@@ -1,0 +1,57 @@
+//! Upkeep: what is done with blocks after they are written. Compaction brings the spans of a trace together and keeps
+//! the number of blocks small; retention drops what is too old or too much.
+//!
+//! Runs on one thread for all tenants, or step by step. Invariant: at most one piece of upkeep of a tenant is under
+//! way, memory is that of one compaction, and merges and appends never wait for it.
+
+mod choose;
+mod compact;
+mod retain;
+
+use crate::backoff::Backoff;
+use crate::failure;
+use crate::guard::lock;
+use crate::tenant::Tenant;
+use fanal_storage::StoreError;
+
+/// What upkeep remembers of a tenant; held locked while a piece of it is under way.
+#[derive(Debug, Default)]
+pub(crate) struct Upkeep {
+    backoff: Backoff,
+}
+
+impl Tenant {
+    /// Does what is due, once; false where nothing was. A failure is told to the log, and the next try waits.
+    pub(crate) fn keep_up(&self) -> bool {
+        let now = self.clock.now_unix_nanos();
+        if !lock(&self.upkeep).backoff.may_try(now) {
+            return false;
+        }
+        let outcome = self.retain_once().and_then(|has_dropped| {
+            let has_compacted = !self.is_pressed() && self.compact_once()?;
+            Ok(has_dropped || has_compacted)
+        });
+        self.note_upkeep(now, outcome)
+    }
+
+    fn note_upkeep(&self, now: u64, outcome: Result<bool, StoreError>) -> bool {
+        let mut upkeep = lock(&self.upkeep);
+        match outcome {
+            Ok(has_worked) => {
+                upkeep.backoff.succeeded();
+                has_worked
+            }
+            Err(error) => {
+                let wait_seconds = upkeep.backoff.failed(now);
+                let (tenant, error) = (self.name.as_str(), failure::chain(&error));
+                tracing::error!(tenant, error, wait_seconds, "upkeep failed; will retry");
+                false
+            }
+        }
+    }
+
+    /// Whether ingest needs the machine: the head is more than a quarter full.
+    fn is_pressed(&self) -> bool {
+        self.head_gauge.bytes() > self.config.head_bytes_max / 4
+    }
+}
