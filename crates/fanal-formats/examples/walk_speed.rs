@@ -5,7 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
 use fanal_base::cast;
-use fanal_formats::otlp::protobuf::decode_request;
+use fanal_formats::otlp::protobuf::RequestDecoder;
 use fanal_formats::wire::{Writer, bytes_tag, fixed64_tag, varint_tag};
 use std::error::Error;
 use std::hint::black_box;
@@ -23,12 +23,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let bytes: usize = bodies.iter().map(Vec::len).sum();
     let passes = std::env::args().nth(2).map_or(Ok(PASSES), |number| number.parse())?;
+    let mut decoder = RequestDecoder::default();
     let (mut fastest_nanos, mut spans) = (u64::MAX, 0);
     for _ in 0..passes {
         spans = 0;
         let begin = now();
         for body in &bodies {
-            spans += black_box(decode_request(black_box(body))?).batch.len();
+            spans += black_box(decoder.decode(black_box(body))?).batch.len();
         }
         fastest_nanos = fastest_nanos.min(u64::try_from(begin.elapsed().as_nanos())?);
     }

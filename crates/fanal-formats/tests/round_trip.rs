@@ -54,6 +54,32 @@ proptest! {
     }
 
     #[test]
+    fn a_decoder_gives_the_same_whatever_it_read_before(
+        requests in prop::collection::vec((requests::request(), any::<prop::sample::Index>()), 1..6),
+    ) {
+        let mut decoder = protobuf::RequestDecoder::default();
+        for (request, cut) in requests {
+            let bytes = request.encode_to_vec();
+            let cut = &bytes[..cut.index(bytes.len() + 1)];
+            for bytes in [&bytes[..], cut, &bytes] {
+                match (decoder.decode(bytes), protobuf::decode_request(bytes)) {
+                    (Ok(warm), Ok(fresh)) => {
+                        prop_assert_eq!(warm.duplicate_keys, fresh.duplicate_keys);
+                        prop_assert_eq!(&warm.rejects, &fresh.rejects);
+                        prop_assert_eq!(warm.batch.validate(), Ok(()));
+                        let [warm, fresh] = [warm, fresh].map(|decoded| {
+                            IndexedBatch::new(Arc::new(decoded.batch)).expect("indexes")
+                        });
+                        let encoded = [&warm, &fresh].map(|batch| protobuf::encode_traces(&[batch]));
+                        prop_assert_eq!(&encoded[0], &encoded[1]);
+                    }
+                    (warm, fresh) => prop_assert_eq!(warm.err(), fresh.err()),
+                }
+            }
+        }
+    }
+
+    #[test]
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let decoded = [protobuf::decode_request(&bytes), json::decode_request(&bytes)];
         for decoded in decoded.into_iter().flatten() {

@@ -4,6 +4,7 @@
 //! names beyond the limits are searchable but not listed, which is logged once.
 
 use fanal_base::cast;
+use fanal_model::resource::service_name_of;
 use fanal_model::{IndexedBatch, SpanKind};
 use fanal_storage::Operation;
 use foldhash::fast::RandomState;
@@ -47,10 +48,9 @@ impl Vocabulary {
                 continue;
             }
             last = Some(key);
-            if let Some(resource) = spans.resources().get(cast::index(resource)) {
-                let name = batch.names.table.get_str(name);
-                self.note(resource.service_name(), name, SpanKind::from_code(kind));
-            }
+            let service = service_name_of(batch.resources.table.get(resource));
+            let name = batch.names.table.get_str(name);
+            self.note(service, name, SpanKind::from_code(kind));
         }
     }
 

@@ -25,7 +25,7 @@ impl SpanBatchBuilder {
         remap.resources.push(&resources.table, resources.codes[row], &mut self.resources);
         let scopes = &batch.scopes;
         remap.scopes.push(&scopes.table, scopes.codes[row], &mut self.scopes);
-        remap.attributes.append(&mut self.attributes, &batch.attributes, &source.span_cells, row);
+        remap.attributes.append(&mut self.attributes, &batch.attributes, source.span_cells(), row);
         for item in span.event_range() {
             let events = &batch.events;
             remap.event_names.push(
@@ -40,7 +40,7 @@ impl SpanBatchBuilder {
             remap.event_attributes.append(
                 &mut self.event_attributes,
                 &events.attributes,
-                &source.event_cells,
+                source.event_cells(),
                 item,
             );
         }
@@ -74,7 +74,7 @@ impl SpanBatchBuilder {
             flags: links.flags[item],
             dropped_attributes_count: links.dropped_attributes_counts.get(item),
         });
-        let (target, cells) = (&mut self.link_attributes, &source.link_cells);
+        let (target, cells) = (&mut self.link_attributes, source.link_cells());
         remap.link_attributes.append(target, &links.attributes, cells, item);
     }
 

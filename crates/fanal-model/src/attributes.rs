@@ -260,7 +260,7 @@ impl AttributeTable {
 
 impl AttributeValues {
     fn is_valid(&self) -> bool {
-        let nested_ok = |entry: &[u8]| nested::decode(entry).is_ok();
+        let nested_ok = nested::is_value;
         match self {
             Self::Empty(_) | Self::Bool(_) | Self::Int(_) | Self::Float(_) => true,
             Self::String(column) => column.is_valid() && column.table.is_text(),

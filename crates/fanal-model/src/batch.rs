@@ -3,7 +3,7 @@
 use crate::attributes::AttributeTable;
 use crate::column::{DictionaryColumn, SparseColumn};
 use crate::id::{SpanId, TraceId};
-use crate::resource::{Resource, Scope};
+use crate::resource::{is_resource, is_scope};
 
 /// Most rows of one batch.
 pub const ROWS_MAX: usize = 1 << 24;
@@ -33,9 +33,9 @@ pub struct SpanBatch {
     pub trace_states: DictionaryColumn,
     /// Status texts; empty when none.
     pub status_messages: DictionaryColumn,
-    /// Encoded [`Resource`]s.
+    /// Encoded [`crate::Resource`]s.
     pub resources: DictionaryColumn,
-    /// Encoded [`Scope`]s.
+    /// Encoded [`crate::Scope`]s.
     pub scopes: DictionaryColumn,
     /// Attributes that senders dropped.
     pub dropped_attributes_counts: SparseColumn,
@@ -139,8 +139,6 @@ impl SpanBatch {
             require(column.codes.len() == rows && column.is_valid(), part)?;
             require(column.table.is_text(), part)?;
         }
-        let is_resource = |entry: &[u8]| Resource::decode(entry).is_ok();
-        let is_scope = |entry: &[u8]| Scope::decode(entry).is_ok();
         require(self.resources.codes.len() == rows && self.resources.is_valid(), "resources")?;
         require(self.resources.table.iter().all(is_resource), "resources")?;
         require(self.scopes.codes.len() == rows && self.scopes.is_valid(), "scopes")?;

@@ -120,6 +120,16 @@ impl SpanBatchBuilder {
         self.resources.intern(&resource.encode())
     }
 
+    /// Like [`SpanBatchBuilder::intern_resource`], of the bytes that [`Resource::encode`] gave.
+    pub fn intern_resource_bytes(&mut self, encoded: &[u8]) -> u32 {
+        self.resources.intern(encoded)
+    }
+
+    /// Like [`SpanBatchBuilder::intern_scope`], of the bytes that [`Scope::encode`] gave.
+    pub fn intern_scope_bytes(&mut self, encoded: &[u8]) -> u32 {
+        self.scopes.intern(encoded)
+    }
+
     /// The code of a scope for [`SpanFields::scope`].
     pub fn intern_scope(&mut self, scope: &Scope) -> u32 {
         self.scopes.intern(&scope.encode())

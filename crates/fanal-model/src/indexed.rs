@@ -1,47 +1,55 @@
 //! A batch made ready for reading span by span: where each attribute lies, and resources decoded once.
+//!
+//! Both are found out when they are first asked for: a batch on its way to the log needs neither.
 
 use crate::attributes::{AttributeTable, Locator};
 use crate::batch::{InvalidBatch, SpanBatch};
 use crate::id::{SpanId, TraceId};
-use crate::resource::{Resource, Scope};
+use crate::resource::{Resource, Scope, is_resource, is_scope};
 use crate::value::{SpanKind, StatusCode, ValueRef};
 use fanal_base::cast;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A batch with its locators.
 #[derive(Debug, Clone)]
 pub struct IndexedBatch {
     batch: Arc<SpanBatch>,
-    pub(crate) span_cells: Locator,
-    pub(crate) event_cells: Locator,
-    pub(crate) link_cells: Locator,
-    resources: Vec<Resource>,
-    scopes: Vec<Scope>,
+    span_cells: OnceLock<Locator>,
+    event_cells: OnceLock<Locator>,
+    link_cells: OnceLock<Locator>,
+    resources: OnceLock<Vec<Resource>>,
+    scopes: OnceLock<Vec<Scope>>,
 }
 
 impl IndexedBatch {
-    /// Indexes a batch in one pass. Fails where a resource or scope does not decode.
+    /// Takes a valid batch. Fails where a resource or scope does not decode.
     pub fn new(batch: Arc<SpanBatch>) -> Result<Self, InvalidBatch> {
-        let resources = batch
-            .resources
-            .table
-            .iter()
-            .map(|entry| Resource::decode(entry).map_err(|_| InvalidBatch { part: "resources" }))
-            .collect::<Result<_, _>>()?;
-        let scopes = batch
-            .scopes
-            .table
-            .iter()
-            .map(|entry| Scope::decode(entry).map_err(|_| InvalidBatch { part: "scopes" }))
-            .collect::<Result<_, _>>()?;
+        let require = |holds: bool, part| if holds { Ok(()) } else { Err(InvalidBatch { part }) };
+        require(batch.resources.table.iter().all(is_resource), "resources")?;
+        require(batch.scopes.table.iter().all(is_scope), "scopes")?;
         Ok(Self {
-            span_cells: batch.attributes.locate(),
-            event_cells: batch.events.attributes.locate(),
-            link_cells: batch.links.attributes.locate(),
-            resources,
-            scopes,
             batch,
+            span_cells: OnceLock::new(),
+            event_cells: OnceLock::new(),
+            link_cells: OnceLock::new(),
+            resources: OnceLock::new(),
+            scopes: OnceLock::new(),
         })
+    }
+
+    /// Where the attributes of spans lie.
+    pub(crate) fn span_cells(&self) -> &Locator {
+        self.span_cells.get_or_init(|| self.batch.attributes.locate())
+    }
+
+    /// Where the attributes of events lie.
+    pub(crate) fn event_cells(&self) -> &Locator {
+        self.event_cells.get_or_init(|| self.batch.events.attributes.locate())
+    }
+
+    /// Where the attributes of links lie.
+    pub(crate) fn link_cells(&self) -> &Locator {
+        self.link_cells.get_or_init(|| self.batch.links.attributes.locate())
     }
 
     /// The columns.
@@ -72,12 +80,19 @@ impl IndexedBatch {
 
     /// Distinct resources; `batch().resources.codes` indexes them.
     pub fn resources(&self) -> &[Resource] {
-        &self.resources
+        self.resources.get_or_init(|| {
+            let entries = self.batch.resources.table.iter();
+            // All decode: `new` looked.
+            entries.map(|entry| Resource::decode(entry).unwrap_or_default()).collect()
+        })
     }
 
     /// Distinct scopes; `batch().scopes.codes` indexes them.
     pub fn scopes(&self) -> &[Scope] {
-        &self.scopes
+        self.scopes.get_or_init(|| {
+            let entries = self.batch.scopes.table.iter();
+            entries.map(|entry| Scope::decode(entry).unwrap_or_default()).collect()
+        })
     }
 }
 
@@ -183,7 +198,7 @@ impl<'a> SpanRef<'a> {
 
     /// The resource.
     pub fn resource(&self) -> &'a Resource {
-        &self.indexed.resources[cast::index(self.indexed.batch.resources.codes[self.row])]
+        &self.indexed.resources()[cast::index(self.indexed.batch.resources.codes[self.row])]
     }
 
     /// Service of the resource.
@@ -193,7 +208,7 @@ impl<'a> SpanRef<'a> {
 
     /// The scope.
     pub fn scope(&self) -> &'a Scope {
-        &self.indexed.scopes[cast::index(self.indexed.batch.scopes.codes[self.row])]
+        &self.indexed.scopes()[cast::index(self.indexed.batch.scopes.codes[self.row])]
     }
 
     /// Attributes that the sender dropped.
@@ -213,7 +228,7 @@ impl<'a> SpanRef<'a> {
 
     /// Attributes in the order sent.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
-        attributes_of(&self.indexed.batch.attributes, &self.indexed.span_cells, self.row)
+        attributes_of(&self.indexed.batch.attributes, self.indexed.span_cells(), self.row)
     }
 
     /// The value of an attribute.
@@ -267,7 +282,7 @@ impl<'a> EventRef<'a> {
 
     /// Attributes in the order sent.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
-        attributes_of(&self.indexed.batch.events.attributes, &self.indexed.event_cells, self.item)
+        attributes_of(&self.indexed.batch.events.attributes, self.indexed.event_cells(), self.item)
     }
 }
 
@@ -306,6 +321,6 @@ impl<'a> LinkRef<'a> {
 
     /// Attributes in the order sent.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
-        attributes_of(&self.indexed.batch.links.attributes, &self.indexed.link_cells, self.item)
+        attributes_of(&self.indexed.batch.links.attributes, self.indexed.link_cells(), self.item)
     }
 }

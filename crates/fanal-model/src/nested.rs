@@ -87,6 +87,12 @@ pub fn decode(bytes: &[u8]) -> Result<Value, InvalidNested> {
     if reader.is_at_end() { Ok(value) } else { Err(InvalidNested) }
 }
 
+/// Whether [`decode`] would read `bytes`.
+pub fn is_value(bytes: &[u8]) -> bool {
+    let mut reader = Reader::new(bytes);
+    reader.skip_value().is_ok() && reader.is_at_end()
+}
+
 /// Reads one value that fills `bytes` without copying; arrays and maps stay encoded.
 pub fn decode_ref(bytes: &[u8]) -> Result<ValueRef<'_>, InvalidNested> {
     let mut reader = Reader::new(bytes);
@@ -98,8 +104,8 @@ pub fn decode_ref(bytes: &[u8]) -> Result<ValueRef<'_>, InvalidNested> {
         4 => ValueRef::Int(unzigzag(reader.varint()?)),
         5 => ValueRef::Float(reader.float()?),
         6 => ValueRef::Bytes(reader.bytes()?),
-        7 => return decode(bytes).map(|_| ValueRef::Array(bytes)),
-        8 => return decode(bytes).map(|_| ValueRef::Map(bytes)),
+        7 if is_value(bytes) => return Ok(ValueRef::Array(bytes)),
+        8 if is_value(bytes) => return Ok(ValueRef::Map(bytes)),
         _ => return Err(InvalidNested),
     };
     if reader.is_at_end() { Ok(value) } else { Err(InvalidNested) }
@@ -204,6 +210,36 @@ impl<'a> Reader<'a> {
         self.bytes
     }
 
+    /// Steps over one value, which is checked like [`Reader::value`] does, without memory for it.
+    pub fn skip_value(&mut self) -> Result<(), InvalidNested> {
+        self.skip_value_at(0)
+    }
+
+    fn skip_value_at(&mut self, depth: usize) -> Result<(), InvalidNested> {
+        if depth > DEPTH_MAX {
+            return Err(InvalidNested);
+        }
+        match self.take(1)?[0] {
+            0 | 2 | 3 => Ok(()),
+            1 => self.text().map(drop),
+            4 => self.varint().map(drop),
+            5 => self.float().map(drop),
+            6 => self.bytes().map(drop),
+            7 => {
+                let count = self.length()?;
+                (0..count).try_for_each(|_| self.skip_value_at(depth + 1))
+            }
+            8 => {
+                let count = self.length()?;
+                (0..count).try_for_each(|_| {
+                    self.text()?;
+                    self.skip_value_at(depth + 1)
+                })
+            }
+            _ => Err(InvalidNested),
+        }
+    }
+
     /// One value.
     pub fn value(&mut self) -> Result<Value, InvalidNested> {
         self.value_at(0)
@@ -247,8 +283,10 @@ mod tests {
             let mut bytes = Vec::new();
             encode(&value, &mut bytes);
             assert_eq!(decode(&bytes).as_ref(), Ok(&value));
+            assert!(is_value(&bytes), "{value:?}");
             for end in 0..bytes.len() {
-                assert!(decode(&bytes[..end]).is_err(), "{value:?} cut at {end}");
+                let cut = &bytes[..end];
+                assert!(decode(cut).is_err() && !is_value(cut), "{value:?} cut at {end}");
             }
         };
         check(Value::Empty);
@@ -267,6 +305,8 @@ mod tests {
         let mut bytes = Vec::new();
         encode(&deep, &mut bytes);
         assert_eq!(decode(&bytes), Ok(deep));
-        assert!(decode(&[[7_u8, 1].repeat(10_000), vec![0]].concat()).is_err());
+        assert!(is_value(&bytes));
+        let deeper = [[7_u8, 1].repeat(10_000), vec![0]].concat();
+        assert!(decode(&deeper).is_err() && !is_value(&deeper));
     }
 }

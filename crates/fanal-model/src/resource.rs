@@ -2,10 +2,12 @@
 //! one is stored, compared and evaluated once.
 
 use crate::nested::{self, InvalidNested, Reader};
-use crate::value::Value;
+use crate::value::{Value, ValueRef};
 
 /// The service of a span whose resource has no `service.name`, as SDKs spell it.
 pub const UNKNOWN_SERVICE: &str = "unknown_service";
+
+const SERVICE_NAME: &str = "service.name";
 
 /// The entity that produced spans (OTLP `Resource`, with the schema URL of its `ResourceSpans`).
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -56,7 +58,7 @@ impl Resource {
 
     /// `service.name`, or [`UNKNOWN_SERVICE`] where it is missing, empty or not a string.
     pub fn service_name(&self) -> &str {
-        match self.attribute("service.name") {
+        match self.attribute(SERVICE_NAME) {
             Some(Value::String(name)) if !name.is_empty() => name,
             _ => UNKNOWN_SERVICE,
         }
@@ -100,6 +102,58 @@ impl Resource {
     }
 }
 
+/// Whether [`Resource::decode`] would read `bytes`, without memory for what it would give.
+pub fn is_resource(bytes: &[u8]) -> bool {
+    let mut reader = Reader::new(bytes);
+    let mut skip = || {
+        skip_attributes(&mut reader)?;
+        read_u32(&mut reader)?;
+        reader.text()?;
+        for _ in 0..reader.length()? {
+            reader.text()?;
+            reader.text()?;
+            skip_texts(&mut reader)?;
+            skip_texts(&mut reader)?;
+        }
+        Ok::<_, InvalidNested>(())
+    };
+    skip().is_ok() && reader.is_at_end()
+}
+
+/// Whether [`Scope::decode`] would read `bytes`.
+pub fn is_scope(bytes: &[u8]) -> bool {
+    let mut reader = Reader::new(bytes);
+    let mut skip = || {
+        reader.text()?;
+        reader.text()?;
+        skip_attributes(&mut reader)?;
+        read_u32(&mut reader)?;
+        reader.text()
+    };
+    skip().is_ok() && reader.is_at_end()
+}
+
+/// The [`Resource::service_name`] of an encoded resource.
+pub fn service_name_of(bytes: &[u8]) -> &str {
+    let find = || {
+        let mut reader = Reader::new(bytes);
+        for _ in 0..reader.length()? {
+            let is_wanted = reader.text()? == SERVICE_NAME;
+            let value = reader.rest();
+            reader.skip_value()?;
+            if is_wanted {
+                let value = &value[..value.len() - reader.rest().len()];
+                return nested::decode_ref(value);
+            }
+        }
+        Err(InvalidNested)
+    };
+    match find() {
+        Ok(ValueRef::String(name)) if !name.is_empty() => name,
+        _ => UNKNOWN_SERVICE,
+    }
+}
+
 impl Scope {
     /// The bytes under which a batch interns this scope.
     pub fn encode(&self) -> Vec<u8> {
@@ -139,6 +193,18 @@ fn read_attributes(reader: &mut Reader<'_>) -> Result<Vec<(String, Value)>, Inva
     (0..count).map(|_| Ok((reader.text()?.to_owned(), reader.value()?))).collect()
 }
 
+fn skip_attributes(reader: &mut Reader<'_>) -> Result<(), InvalidNested> {
+    for _ in 0..reader.length()? {
+        reader.text()?;
+        reader.skip_value()?;
+    }
+    Ok(())
+}
+
+fn skip_texts(reader: &mut Reader<'_>) -> Result<(), InvalidNested> {
+    (0..reader.length()?).try_for_each(|_| reader.text().map(drop))
+}
+
 fn write_texts(texts: &[String], out: &mut Vec<u8>) {
     nested::write_length(texts.len(), out);
     texts.iter().for_each(|text| nested::write_bytes(text.as_bytes(), out));
@@ -176,6 +242,30 @@ mod tests {
         assert_eq!(resource.service_name(), "cart");
         assert_eq!(Resource::default().service_name(), UNKNOWN_SERVICE);
         let scope = Scope { name: "lib".into(), version: "1".into(), ..Scope::default() };
-        assert_eq!(Scope::decode(&scope.encode()), Ok(scope));
+        assert_eq!(Scope::decode(&scope.encode()), Ok(scope.clone()));
+        let (resource, scope) = (resource.encode(), scope.encode());
+        assert!(is_resource(&resource) && is_scope(&scope));
+        for end in 0..resource.len() {
+            assert!(!is_resource(&resource[..end]), "cut at {end}");
+        }
+        for end in 0..scope.len() {
+            assert!(!is_scope(&scope[..end]), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn service_names_are_read_from_encoded_resources() {
+        let check = |attributes: &[(&str, Value)], expect: &str| {
+            let attributes = attributes.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+            let resource = Resource { attributes, ..Resource::default() };
+            assert_eq!(service_name_of(&resource.encode()), expect);
+            assert_eq!(resource.service_name(), expect);
+        };
+        let cart = || ("service.name", Value::String("cart".into()));
+        check(&[("a", Value::Array(vec![Value::Int(1)])), cart(), ("z", Value::Empty)], "cart");
+        check(&[("a", Value::Empty)], UNKNOWN_SERVICE);
+        check(&[("service.name", Value::Int(7)), cart()], UNKNOWN_SERVICE);
+        check(&[("service.name", Value::String(String::new()))], UNKNOWN_SERVICE);
+        assert_eq!(service_name_of(&[9, 9]), UNKNOWN_SERVICE);
     }
 }

@@ -5,10 +5,11 @@
 
 mod encode;
 mod fields;
+mod owners;
 mod request;
 mod resource;
 mod span;
 mod value;
 
 pub use encode::encode_traces;
-pub use request::decode_request;
+pub use request::{RequestDecoder, decode_request};

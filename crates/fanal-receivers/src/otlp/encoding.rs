@@ -2,9 +2,10 @@
 //!
 //! Maps content types to decoders, and what became of a request to the body of its answer.
 
+use crate::otlp::decoders::DecoderPool;
 use crate::refusal::Refusal;
 pub(crate) use fanal_formats::otlp::response::Encoding;
-use fanal_formats::otlp::{DecodeError, Decoded, json, protobuf, response};
+use fanal_formats::otlp::{DecodeError, Decoded, json, response};
 use fanal_pipeline::{Accepted, RequestRejection, Submission};
 use http::{HeaderMap, HeaderValue, header};
 
@@ -37,9 +38,13 @@ pub(crate) fn content_type(encoding: Encoding) -> &'static str {
 }
 
 /// Decodes an `ExportTraceServiceRequest`.
-pub(crate) fn decode(encoding: Encoding, bytes: &[u8]) -> Result<Submission, Refusal> {
+pub(crate) fn decode(
+    encoding: Encoding,
+    decoders: &DecoderPool,
+    bytes: &[u8],
+) -> Result<Submission, Refusal> {
     let decoded = match encoding {
-        Encoding::Protobuf => protobuf::decode_request(bytes),
+        Encoding::Protobuf => decoders.decode(bytes),
         Encoding::Json => json::decode_request(bytes),
     };
     decoded.map(submission).map_err(|error| {

@@ -5,6 +5,7 @@
 
 use crate::compression::{Compression, decompress};
 use crate::otlp::config::OtlpConfig;
+use crate::otlp::decoders::DecoderPool;
 use crate::otlp::encoding::{self, Encoding};
 use crate::refusal::Refusal;
 use bytes::Bytes;
@@ -26,7 +27,9 @@ pub(crate) struct Ingest {
     pub(crate) config: Arc<OtlpConfig>,
     receiver: &'static str,
     tenant: TenantId,
-    decoders: Arc<Semaphore>,
+    decoders: Arc<DecoderPool>,
+    /// Turns of large requests.
+    turns: Arc<Semaphore>,
 }
 
 /// A body that arrived.
@@ -41,9 +44,11 @@ pub(crate) struct Payload {
 impl Ingest {
     pub(crate) fn new(pipeline: Arc<Pipeline>, config: OtlpConfig, receiver: &'static str) -> Self {
         pipeline.stats().register(receiver);
-        let decoders = Arc::new(Semaphore::new(config.decoders_max.max(1)));
+        let decoders_max = config.decoders_max.max(1);
+        let decoders = Arc::new(DecoderPool::new(decoders_max));
+        let turns = Arc::new(Semaphore::new(decoders_max));
         let tenant = TenantId::default_tenant();
-        Self { pipeline, config: Arc::new(config), receiver, tenant, decoders }
+        Self { pipeline, config: Arc::new(config), receiver, tenant, decoders, turns }
     }
 
     /// Counts a request whose reading begins.
@@ -69,7 +74,7 @@ impl Ingest {
         if payload.bytes.len() < large_bytes {
             return self.decode_here(payload);
         }
-        let Ok(turn) = Arc::clone(&self.decoders).acquire_owned().await else {
+        let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else {
             return Err(internal("decoders are closed"));
         };
         let ingest = self.clone();
@@ -85,7 +90,7 @@ impl Ingest {
         let bytes_max = self.config.request_bytes_max;
         let bytes = decompress(&self.pipeline, &mut permit, compression, bytes, bytes_max)?;
         self.pipeline.stats().request_read(self.receiver, bytes.len());
-        let submission = encoding::decode(encoding, &bytes)?;
+        let submission = encoding::decode(encoding, &self.decoders, &bytes)?;
         // Columns are mostly smaller than their bytes, which go now; what is larger must fit as well.
         let excess_bytes = submission.batch.memory_bytes().saturating_sub(permit.bytes());
         self.pipeline

@@ -5,6 +5,7 @@
 
 mod config;
 mod cors;
+mod decoders;
 mod encoding;
 mod grpc;
 mod http;
