@@ -14,6 +14,12 @@ use std::time::Duration;
 /// Longest time between two looks at whether a merge is due.
 const MERGE_LOOK: Duration = Duration::from_secs(1);
 
+/// Longest time between two looks at whether a block is due to move to the object store.
+const MOVE_LOOK: Duration = Duration::from_secs(5);
+
+/// Time that the object store is left alone by the mover after a failure.
+const MOVE_REST: Duration = Duration::from_secs(15);
+
 /// A piece of background work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -25,6 +31,8 @@ pub enum Step {
     Compact,
     /// Drops what is older or more than is to be kept.
     Retain,
+    /// Does one piece of work of the object-store tier.
+    Move,
 }
 
 /// How the merge thread is woken and told to end.
@@ -54,6 +62,7 @@ impl Tenant {
             }
             Step::Compact => self.compact_once(),
             Step::Retain => self.retain_once(),
+            Step::Move => self.move_once(),
         }
     }
 
@@ -126,12 +135,45 @@ impl Tenant {
         lock(&self.wake.state).is_stopping
     }
 
+    /// The mover's thread: looks once in a while whether there is work for the object-store tier.
+    pub(crate) fn run_moves(&self) {
+        let mut pause = MOVE_LOOK;
+        loop {
+            let is_quiet = |state: &mut WakeState| !state.is_stopping;
+            let guard = lock(&self.wake.state);
+            let waited = self.wake.changed.wait_timeout_while(guard, pause, is_quiet);
+            let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if state.is_stopping {
+                return;
+            }
+            drop(state);
+            pause = self.move_while_due();
+        }
+    }
+
+    /// Answers how long to wait for the next look.
+    fn move_while_due(&self) -> Duration {
+        while !lock(&self.wake.state).is_stopping {
+            match self.step(Step::Move) {
+                Ok(true) => {}
+                Ok(false) => return MOVE_LOOK,
+                Err(error) => {
+                    let tenant = self.name.as_str();
+                    let error = failure::chain(&error);
+                    tracing::warn!(tenant, error, "object store: work is left over; will retry");
+                    return MOVE_REST;
+                }
+            }
+        }
+        MOVE_LOOK
+    }
+
     fn wake_merge(&self) {
         lock(&self.wake.state).is_due = true;
         self.wake.changed.notify_all();
     }
 
-    /// Lets both threads end: the commit thread once every waiting append is answered.
+    /// Lets all threads end: the commit thread once every waiting append is answered.
     pub(crate) fn stop(&self) {
         self.queue.close();
         lock(&self.wake.state).is_stopping = true;

@@ -29,8 +29,11 @@ pub(crate) enum Place {
     /// In the folder of blocks.
     #[default]
     Local,
-    /// In the object store.
-    Remote,
+    /// In the object store; its stub is in the folder of blocks.
+    Remote {
+        /// When its move began, nanoseconds since the Unix epoch: part of the object's name.
+        stamp: u64,
+    },
 }
 
 /// What is known of a block without opening it.
@@ -159,10 +162,13 @@ impl BlockMeta {
 
     fn encode(&self, out: &mut Vec<u8>) {
         self.numbers().into_iter().for_each(|number| nested::write_varint(number, out));
-        out.push(match self.place {
-            Place::Local => 0,
-            Place::Remote => 1,
-        });
+        match self.place {
+            Place::Local => out.push(0),
+            Place::Remote { stamp } => {
+                out.push(1);
+                nested::write_varint(stamp, out);
+            }
+        }
         out.extend_from_slice(&self.newest_trace.0);
     }
 
@@ -173,7 +179,7 @@ impl BlockMeta {
         }
         let place = match reader.take(1)? {
             [0] => Place::Local,
-            [1] => Place::Remote,
+            [1] => Place::Remote { stamp: reader.varint()? },
             _ => return Err(InvalidNested),
         };
         let newest_trace = TraceId::from_slice(reader.take(16)?).ok_or(InvalidNested)?;
@@ -333,7 +339,7 @@ mod tests {
             newest_trace: TraceId([7; 16]),
             rewrites: 1,
             late_rows: 11,
-            place: Place::Remote,
+            place: Place::Remote { stamp: 12 },
         };
         let local = BlockMeta { number: 4, place: Place::Local, ..block };
         let written = Written::from_fields([1, 2, 3, 4, 5, 6]);

@@ -1,6 +1,7 @@
 //! Configuration of the embedded engine: plain fields, each with its unit and default. The binary fills it from its
 //! own file; the engine only reads it.
 
+use crate::tier::TierConfig;
 use fanal_storage::TenantId;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -79,6 +80,8 @@ pub struct LocalConfig {
     pub questions_at_once_max: usize,
     /// Most bytes of dictionaries that open blocks keep between questions. Default 64 MiB.
     pub dictionary_cache_bytes_max: usize,
+    /// Which blocks move to the object store, where there is one.
+    pub tier: TierConfig,
 }
 
 impl LocalConfig {
@@ -105,6 +108,7 @@ impl LocalConfig {
             question_bytes_max: 256 << 20,
             questions_at_once_max: 16,
             dictionary_cache_bytes_max: 64 << 20,
+            tier: TierConfig::default(),
         }
     }
 

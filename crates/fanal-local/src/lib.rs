@@ -21,10 +21,11 @@ mod search;
 pub mod segment;
 mod store;
 mod tenant;
+pub mod tier;
 mod upkeep;
 mod vocabulary;
 
 pub use background::Step;
 pub use config::{LocalConfig, Retention, TenantConfig};
 pub use disk::{Disk, DiskFile, DiskLock, RealDisk};
-pub use store::LocalStore;
+pub use store::{Ground, LocalStore};

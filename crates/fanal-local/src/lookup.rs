@@ -7,6 +7,7 @@ use crate::block::{Block, OpenBlock};
 use crate::head::HeadPart;
 use crate::search::question::Question;
 use crate::tenant::Snapshot;
+use crate::tier;
 use fanal_base::cast;
 use fanal_model::{IndexedBatch, Remap, SpanBatchBuilder, TraceId};
 use fanal_storage::{Projection, StoreError, TracePosition, TraceSpans};
@@ -75,7 +76,8 @@ impl Snapshot {
         Some(TracePosition { start_unix_nanos: start, trace_id })
     }
 
-    /// All spans of traces, in the order of `ids`; ids without a span are left out.
+    /// All spans of traces, in the order of `ids`; ids without a span are left out. Fails where nothing was found and the
+    /// object store, which may have them, could not be asked.
     pub(crate) fn traces(
         &self,
         ids: &[TraceId],
@@ -93,6 +95,7 @@ impl Snapshot {
             })
             .collect();
         let mut warnings = BTreeSet::new();
+        let mut is_out_of_reach = false;
         for part in &self.head {
             question.check()?;
             gather_part(part, projection, spans_max, &mut gathered)?;
@@ -104,11 +107,17 @@ impl Snapshot {
                     let outcome = gather_block(open, projection, spans_max, &mut gathered);
                     if let Err(error) = outcome {
                         tracing::error!(error = block.warning(&error), "block was not read");
+                        is_out_of_reach |= tier::bucket_failure(&error).is_some();
                         warnings.insert(block.warning(&error));
                     }
                 }
                 Err(warning) => drop(warnings.insert(warning.to_owned())),
             }
+        }
+        if is_out_of_reach && gathered.iter().all(|trace| trace.builder.is_empty()) {
+            // Not a word that there is nothing: what was asked for may be where nobody could look.
+            let message = warnings.into_iter().collect::<Vec<_>>().join("; ");
+            return Err(StoreError::Unavailable { message });
         }
         let found = gathered.into_iter().filter(|trace| !trace.builder.is_empty());
         Ok(found.map(|trace| trace.finish(&warnings, spans_max)).collect())

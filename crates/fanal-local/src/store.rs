@@ -14,11 +14,12 @@ use crate::queue::Pending;
 use crate::search::question::Question;
 use crate::search::{self, aggregate};
 use crate::tenant::{Shared, Snapshot, Tenant};
+use crate::tier::{Bucket, Tier};
 use fanal_base::{ByteBudget, Clock, cast};
 use fanal_model::{IndexedBatch, SpanBatch, TraceId};
 use fanal_storage::{
-    AggregateSpans, FindTraces, FoundTraces, Operation, Projection, SpanAggregates, SpanStore,
-    StoreError, StoreFuture, StoreStats, TenantId, TraceSpans,
+    AggregateSpans, FindTraces, FoundTraces, Operation, Projection, RemoteStats, SpanAggregates,
+    SpanStore, StoreError, StoreFuture, StoreStats, TenantId, TraceSpans,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -38,6 +39,19 @@ const UPKEEP_LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct LocalStore {
     engine: Arc<Engine>,
+}
+
+/// What a store stands on.
+#[derive(Debug)]
+pub struct Ground {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The file system of the data folder.
+    pub disk: Arc<dyn Disk>,
+    /// Where old blocks move, if anywhere.
+    pub bucket: Option<Arc<dyn Bucket>>,
+    /// Whether the caller takes every step, as [`LocalStore::open_stepped`] tells.
+    pub is_stepped: bool,
 }
 
 #[derive(Debug)]
@@ -68,7 +82,7 @@ impl LocalStore {
         clock: Arc<dyn Clock>,
         disk: Arc<dyn Disk>,
     ) -> Result<Self, StoreError> {
-        Self::open_with(config, clock, disk, false)
+        Self::open_on(config, Ground { clock, disk, bucket: None, is_stepped: false })
     }
 
     /// Opens as [`LocalStore::open`] does, but starts no thread and needs no runtime: appends wait until the caller takes
@@ -79,7 +93,7 @@ impl LocalStore {
         clock: Arc<dyn Clock>,
         disk: Arc<dyn Disk>,
     ) -> Result<Self, StoreError> {
-        Self::open_with(config, clock, disk, true)
+        Self::open_on(config, Ground { clock, disk, bucket: None, is_stepped: true })
     }
 
     /// Does one piece of a tenant's background work; false where there is nothing to do.
@@ -87,12 +101,10 @@ impl LocalStore {
         self.engine.known_tenant(tenant).map_or(Ok(false), |tenant| tenant.step(step))
     }
 
-    fn open_with(
-        config: LocalConfig,
-        clock: Arc<dyn Clock>,
-        disk: Arc<dyn Disk>,
-        is_stepped: bool,
-    ) -> Result<Self, StoreError> {
+    /// Opens on everything that a store can stand on; see [`LocalStore::open`] and [`LocalStore::open_stepped`]. Nothing is
+    /// asked of the bucket.
+    pub fn open_on(config: LocalConfig, ground: Ground) -> Result<Self, StoreError> {
+        let Ground { clock, disk, bucket, is_stepped } = ground;
         let tenants_dir = config.data_dir.join(TENANTS_NAME);
         disk.create_dir_all(&tenants_dir).map_err(failure::io("creating", &tenants_dir))?;
         let lock_path = config.data_dir.join(LOCK_NAME);
@@ -106,6 +118,10 @@ impl LocalStore {
             _ => failure::io("locking", &lock_path)(error),
         })?;
         let names = disk.list(&tenants_dir).map_err(failure::io("listing", &tenants_dir))?;
+        let tier = bucket.map(|bucket| {
+            let (tier, data_dir) = (&config.tier, &config.data_dir);
+            Arc::new(Tier::new(bucket, tier, Arc::clone(&clock), &*disk, data_dir))
+        });
         let engine = Engine {
             pending: ByteBudget::new(config.pending_bytes_max),
             questions: Arc::new(Semaphore::new(config.questions_at_once_max.max(1))),
@@ -121,6 +137,7 @@ impl LocalStore {
                 clock,
                 disk,
                 head_gauge: HeadGauge::default(),
+                tier,
             },
         };
         let store = Self { engine: Arc::new(engine) };
@@ -143,6 +160,16 @@ impl LocalStore {
     pub fn merge_now(&self) -> Result<(), StoreError> {
         let tenants: Vec<_> = lock(&self.engine.tenants).values().cloned().collect();
         tenants.iter().try_for_each(|tenant| tenant.merge_all())
+    }
+
+    /// Moves every block of all tenants that is due to the object store, and removes from there what no block needs.
+    /// Appends and questions go on.
+    pub fn move_now(&self) -> Result<(), StoreError> {
+        let tenants: Vec<_> = lock(&self.engine.tenants).values().cloned().collect();
+        tenants.iter().try_for_each(|tenant| {
+            while tenant.move_once()? {}
+            Ok(())
+        })
     }
 }
 
@@ -179,6 +206,10 @@ impl Engine {
             let (commits, merges) = (Arc::clone(&tenant), Arc::clone(&tenant));
             self.spawn("fanal-commit", move || commits.run_commits())?;
             self.spawn("fanal-merge", move || merges.run_merges())?;
+            if self.shared.tier.is_some() {
+                let moves = Arc::clone(&tenant);
+                self.spawn("fanal-move", move || moves.run_moves())?;
+            }
         }
         lock(&self.tenants).insert(name.clone(), Arc::clone(&tenant));
         Ok(tenant)
@@ -306,6 +337,9 @@ impl Engine {
         self.upkeep_pause.1.notify_all();
         let _opening = lock(&self.opening);
         lock(&self.tenants).values().for_each(|tenant| tenant.stop());
+        if let Some(tier) = &self.shared.tier {
+            tier.close();
+        }
         let threads = std::mem::take(&mut *lock(&self.threads));
         if self.is_stepped {
             // Without a commit thread, what waits is committed here.
@@ -410,6 +444,9 @@ impl SpanStore for LocalStore {
                 blocks: cast::wide(snapshot.blocks.len()),
                 block_bytes: snapshot.block_bytes(),
                 log_bytes: tenant.log.used_bytes(),
+                remote: tenant.tier.as_ref().map_or_else(RemoteStats::default, |tier| {
+                    tier.stats(snapshot.blocks.iter().map(|block| block.meta))
+                }),
                 newest_trace: snapshot.newest_trace(),
             })
         }))

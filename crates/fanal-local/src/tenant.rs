@@ -6,7 +6,7 @@
 use crate::background::MergeWake;
 use crate::backoff::Backoff;
 use crate::block::{Block, block_name};
-use crate::catalog::{BlockMeta, Catalog};
+use crate::catalog::{BlockMeta, Catalog, Place};
 use crate::config::{LocalConfig, Retention};
 use crate::disk::Disk;
 use crate::failure;
@@ -16,6 +16,7 @@ use crate::log::{self, LogAppender, LogFiles, Record};
 use crate::publish::Ledger;
 use crate::queue::{CommitQueue, Pending};
 use crate::segment::{self, EncodeOptions, Segment};
+use crate::tier::{self, Tier, stub};
 use crate::upkeep::Upkeep;
 use crate::vocabulary::Vocabulary;
 use fanal_base::{Clock, cast};
@@ -68,6 +69,10 @@ pub(crate) struct Tenant {
     pub upkeep: Mutex<Upkeep>,
     /// Of merges.
     pub backoff: Mutex<Backoff>,
+    /// Held by the mover's piece of work; there is at most one.
+    pub moving: Mutex<()>,
+    /// Where old blocks move, if anywhere.
+    pub tier: Option<Arc<Tier>>,
     pub wake: MergeWake,
 }
 
@@ -78,6 +83,7 @@ pub(crate) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub disk: Arc<dyn Disk>,
     pub head_gauge: HeadGauge,
+    pub tier: Option<Arc<Tier>>,
 }
 
 impl Tenant {
@@ -87,8 +93,11 @@ impl Tenant {
         let (log_dir, blocks_dir) = (dir.join("log"), dir.join("blocks"));
         let mut catalog = load_or_create(disk, &dir, &[&log_dir, &blocks_dir])?;
         remove_orphans(disk, &blocks_dir, &catalog.blocks)?;
-        let opened: Vec<Arc<Block>> =
-            catalog.blocks.iter().map(|&m| Arc::new(Block::open(disk, &blocks_dir, m))).collect();
+        let open = |&meta: &BlockMeta| {
+            let tier = shared.tier.as_ref();
+            Arc::new(tier::open_block(disk, &blocks_dir, &name, meta, tier))
+        };
+        let opened: Vec<Arc<Block>> = catalog.blocks.iter().map(open).collect();
         let mut vocabulary = std::mem::take(&mut catalog.vocabulary);
         let mut parts = Vec::new();
         let replayed = log::replay(disk, &log_dir, catalog.merged_through, |record| {
@@ -127,6 +136,8 @@ impl Tenant {
             merging: Mutex::new(()),
             upkeep: Mutex::default(),
             backoff: Mutex::default(),
+            moving: Mutex::new(()),
+            tier: shared.tier.clone(),
             wake: MergeWake::default(),
         })
     }
@@ -134,6 +145,12 @@ impl Tenant {
     /// Folder of the blocks.
     pub(crate) fn blocks_dir(&self) -> PathBuf {
         self.dir.join("blocks")
+    }
+
+    /// Opens a block of this tenant, wherever it is.
+    pub(crate) fn open_block(&self, meta: BlockMeta) -> Block {
+        let dir = self.blocks_dir();
+        tier::open_block(&*self.disk, &dir, &self.name, meta, self.tier.as_ref())
     }
 
     /// What a question that begins now reads.
@@ -257,11 +274,12 @@ fn load_or_create(
     Ok(catalog)
 }
 
-/// Removes files that the catalog does not name.
+/// Removes files that the catalog does not name, but stubs, which the mover looks after.
 fn remove_orphans(disk: &dyn Disk, dir: &Path, blocks: &[BlockMeta]) -> Result<(), StoreError> {
-    let names: BTreeSet<String> = blocks.iter().map(|block| block_name(block.number)).collect();
+    let local = blocks.iter().filter(|block| block.place == Place::Local);
+    let names: BTreeSet<String> = local.map(|block| block_name(block.number)).collect();
     for name in disk.list(dir).map_err(failure::io("listing", dir))? {
-        if !names.contains(&name) {
+        if !names.contains(&name) && stub::stub_number(&name).is_none() {
             let path = dir.join(&name);
             disk.remove(&path).map_err(failure::io("removing", &path))?;
             tracing::info!(path = %path.display(), "removed a file that is no block");
@@ -303,9 +321,10 @@ impl Snapshot {
         self.blocks.iter().map(|block| block.meta.rows).sum()
     }
 
-    /// Bytes of blocks, by the catalog.
+    /// Bytes of blocks on disk, by the catalog.
     pub(crate) fn block_bytes(&self) -> u64 {
-        self.blocks.iter().map(|block| block.meta.bytes).sum()
+        let local = self.blocks.iter().filter(|block| block.meta.place == Place::Local);
+        local.map(|block| block.meta.bytes).sum()
     }
 
     /// Bytes of the head.

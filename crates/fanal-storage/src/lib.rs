@@ -19,7 +19,7 @@ pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use predicate::{AttributeCondition, AttributeLevel, AttributeTest, Comparison, SpanCondition};
 pub use request::{
-    FindTraces, FoundTraces, Operation, Projection, ScanCounts, StoreStats, TenantId,
+    FindTraces, FoundTraces, Operation, Projection, RemoteStats, ScanCounts, StoreStats, TenantId,
     TracePosition, TraceSpans,
 };
 pub use store::{SpanStore, StoreFuture};

@@ -140,6 +140,31 @@ pub struct StoreStats {
     pub block_bytes: u64,
     /// Bytes of the log on disk, preallocated space excluded.
     pub log_bytes: u64,
+    /// What is kept in an object store.
+    pub remote: RemoteStats,
     /// Trace of the span that starts last.
     pub newest_trace: Option<TracePosition>,
+}
+
+/// What a tenant's store keeps in an object store, and what the process did there since it started, for all tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RemoteStats {
+    /// Blocks that moved there.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes of blocks that were sent there.
+    pub uploaded_bytes: u64,
+    /// Bytes that were read from there.
+    pub downloaded_bytes: u64,
+    /// Requests that were sent, retries excluded.
+    pub requests: u64,
+    /// Calls that failed, after their retries.
+    pub failures: u64,
+    /// Pages that were found in the local cache.
+    pub cache_hits: u64,
+    /// Pages that were not.
+    pub cache_misses: u64,
+    /// Bytes of the local cache that are in use.
+    pub cache_bytes: u64,
 }

@@ -10,10 +10,11 @@ mod write;
 pub(crate) use write::write_block;
 
 use crate::catalog::BlockMeta;
-use crate::disk::{Disk, DiskFile};
+use crate::disk::Disk;
 use crate::failure;
 use crate::segment::{ReadAt, Segment, SegmentError};
-use fanal_base::cast;
+use crate::tier;
+use fanal_base::{ErrorKind, cast};
 use fanal_model::TraceId;
 use fanal_storage::StoreError;
 use index::TraceIndex;
@@ -128,7 +129,7 @@ impl Footer {
 /// The front of a file as the source of a segment.
 #[derive(Debug)]
 struct Front {
-    file: Arc<dyn DiskFile>,
+    file: Arc<dyn ReadAt>,
     length: u64,
 }
 
@@ -144,14 +145,22 @@ impl ReadAt for Front {
     fn byte_length(&self) -> u64 {
         self.length
     }
+
+    fn will_read(&self, ranges: &[Range<u64>]) {
+        self.file.will_read(ranges);
+    }
 }
 
 impl Block {
     /// Opens a block of a folder. One that does not open is told to the log and to everyone who asks.
     pub(crate) fn open(disk: &dyn Disk, dir: &Path, meta: BlockMeta) -> Self {
-        let name = block_name(meta.number);
-        let state = OpenBlock::open(disk, dir, &name).map_err(|error| {
-            let message = failure::chain(&error);
+        Self::new(meta, OpenBlock::open(disk, dir, &block_name(meta.number)))
+    }
+
+    /// A block, and what became of opening it.
+    pub(crate) fn new(meta: BlockMeta, opened: Result<OpenBlock, StoreError>) -> Self {
+        let state = opened.map_err(|error| {
+            let (name, message) = (block_name(meta.number), failure::chain(&error));
             tracing::error!(block = name, error = message, "block cannot be read");
             format!("block {name} cannot be read: {message}; {} spans are missing", meta.rows)
         });
@@ -165,7 +174,16 @@ impl Block {
 
     /// Makes a failure of reading into the warning of an answer.
     pub(crate) fn warning(&self, error: &StoreError) -> String {
-        format!("block {} was left out: {}", block_name(self.meta.number), failure::chain(error))
+        match tier::bucket_failure(error) {
+            // The same words for all blocks: an answer says once that the object store did not answer.
+            Some(failure) if failure.kind() == ErrorKind::Unavailable => {
+                format!("older spans may be missing: {failure}; ask again later")
+            }
+            _ => {
+                let name = block_name(self.meta.number);
+                format!("block {name} was left out: {}", failure::chain(error))
+            }
+        }
     }
 }
 
@@ -173,14 +191,18 @@ impl OpenBlock {
     fn open(disk: &dyn Disk, dir: &Path, name: &str) -> Result<Self, StoreError> {
         let path = dir.join(name);
         let file = disk.open(&path).map_err(failure::io("opening", &path))?;
-        let corrupt =
-            |message: String| StoreError::Corrupt { object: path.display().to_string(), message };
+        Self::from_source(&path.display().to_string(), file)
+    }
+
+    /// Opens the block that `source` holds; `name` stands in errors.
+    pub(crate) fn from_source(name: &str, file: Arc<dyn ReadAt>) -> Result<Self, StoreError> {
+        let corrupt = |message: String| StoreError::Corrupt { object: name.to_owned(), message };
         let length = file.byte_length();
         let footer_offset = length
             .checked_sub(cast::wide(FOOTER_BYTES))
             .ok_or_else(|| corrupt(format!("{length} bytes are too few")))?;
         let mut footer = [0; FOOTER_BYTES];
-        let read_failed = |error| failure::io("reading", &path)(error);
+        let read_failed = |source| StoreError::Io { operation: format!("reading {name}"), source };
         file.read_exact_at(&mut footer, footer_offset).map_err(read_failed)?;
         let footer = Footer::decode(&footer, length).map_err(corrupt)?;
         let mut index = vec![0; cast::size(footer.filter_bytes + footer.fences_bytes)];

@@ -65,6 +65,22 @@ impl Segment {
         &self.directory.granules
     }
 
+    /// Bytes that neither opening nor pruning reads: dictionaries and shapes lie before them, the directory behind.
+    pub(crate) fn granule_bytes(&self) -> Range<u64> {
+        let end = |granule: &Granule| {
+            let columns = granule.column_ends.last().copied().unwrap_or(0);
+            let attributes = granule.attributes.last().map_or(0, |stats| stats.end);
+            granule.offset + u64::from(columns.max(attributes))
+        };
+        let opened = self.byte_length.saturating_sub(TAIL_BYTES);
+        match (self.granules().first(), self.granules().last()) {
+            (Some(first), Some(last)) if first.offset < opened => {
+                first.offset..end(last).min(opened)
+            }
+            _ => self.byte_length..self.byte_length,
+        }
+    }
+
     /// The granule that holds a row; the number of granules where there is no such row.
     pub fn granule_of(&self, row: u32) -> usize {
         self.granules().partition_point(|granule| granule.rows.end <= row)

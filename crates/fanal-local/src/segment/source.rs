@@ -3,6 +3,7 @@
 use fanal_base::cast;
 use std::fmt::Debug;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Bytes that can be read at any place, by many threads at once. Offsets count from the start of the segment.
@@ -12,6 +13,9 @@ pub trait ReadAt: Send + Sync + Debug {
 
     /// Length of the segment in bytes.
     fn byte_length(&self) -> u64;
+
+    /// Told before a number of reads which bytes they are about to read, so that a source that is far away can fetch them at once.
+    fn will_read(&self, _ranges: &[Range<u64>]) {}
 }
 
 impl ReadAt for [u8] {
