@@ -102,7 +102,7 @@ fn measure(
     let clock = Stopwatch::start();
     batches.iter().try_for_each(SpanBatch::validate)?;
     let validate_nanos = clock.elapsed().as_nanos() / spans.len() as u128;
-    let mut parts: Vec<(String, u64)> = Vec::new();
+    let mut parts = Vec::new();
     let mut opened = Vec::new();
     for bytes in segments {
         let segment = Segment::open(Arc::new(bytes))?;

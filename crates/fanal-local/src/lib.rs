@@ -12,6 +12,7 @@ pub mod disk;
 mod failure;
 mod guard;
 mod head;
+pub mod inspect;
 mod log;
 mod lookup;
 mod merge;

@@ -30,8 +30,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
-const LOCK_NAME: &str = "LOCK";
-const TENANTS_NAME: &str = "tenants";
+pub(crate) const LOCK_NAME: &str = "LOCK";
+pub(crate) const TENANTS_NAME: &str = "tenants";
 /// Time between two looks at whether upkeep is due.
 const UPKEEP_LOOK: Duration = Duration::from_secs(1);
 

@@ -16,6 +16,8 @@ pub(crate) const SERVICES_MAX: usize = 10_000;
 pub(crate) const OPERATIONS_PER_SERVICE_MAX: usize = 10_000;
 /// Most bytes of all names.
 pub(crate) const NAMES_BYTES_MAX: usize = 16 << 20;
+/// A vocabulary this near to its bytes may have left out a long name.
+const NAME_BYTES_SLACK: usize = 1 << 16;
 
 /// Services in first-seen order, with their operations.
 #[derive(Debug, Clone, Default)]
@@ -134,6 +136,20 @@ impl Vocabulary {
                 (&*service.name, operations)
             })
             .collect()
+    }
+
+    /// Whether a limit is reached, so that names may be missing.
+    pub(crate) fn is_full(&self) -> bool {
+        let operations = self.services.iter().map(|service| service.operations.len()).max();
+        self.services.len() >= SERVICES_MAX
+            || operations.is_some_and(|count| count >= OPERATIONS_PER_SERVICE_MAX)
+            || self.bytes + NAME_BYTES_SLACK >= NAMES_BYTES_MAX
+    }
+
+    /// Operations of a service: by name, a bit for each kind.
+    pub(crate) fn kinds_of(&self, service: &str) -> Option<&HashMap<String, u8, RandomState>> {
+        let service = self.services.get(cast::index(*self.index.get(service)?))?;
+        Some(&service.operations)
     }
 
     /// Takes back an entry of [`Vocabulary::entries`].

@@ -199,7 +199,7 @@ pub(crate) fn show_duration(nanos: u64) -> String {
 }
 
 /// A time in UTC, to the millisecond.
-fn show_time(unix_nanos: u64) -> String {
+pub(crate) fn show_time(unix_nanos: u64) -> String {
     let seconds = unix_nanos / 1_000_000_000;
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     // Days to a civil date, counted in 400-year cycles from 0000-03-01.

@@ -12,6 +12,7 @@ mod load;
 mod logging;
 mod ready;
 mod serve;
+mod storage;
 
 use cli::{Action, Other, Page, ServerFlags};
 use config::{Config, Source};
@@ -43,6 +44,7 @@ fn run(action: Action) -> anyhow::Result<()> {
         }
         Action::Other(Other::Query(args)) => print_answer(|| ask::query(&args)),
         Action::Other(Other::Trace(args)) => print_answer(|| ask::trace(&args)),
+        Action::Other(Other::Storage(command)) => storage::run(&command),
         Action::Other(Other::Load(args)) => print_answer(|| load::run(&args)),
         Action::Other(Other::Gen { page }) => {
             print!("{}", generated(page));

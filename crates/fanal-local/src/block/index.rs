@@ -110,6 +110,32 @@ impl TraceIndex {
         Ok(rows)
     }
 
+    /// Whether all of it is the index of a block with these rows; says what differs.
+    pub(crate) fn verify(&self, trace_ids: &[TraceId]) -> Result<(), String> {
+        let wanted = encode(trace_ids);
+        if self.trace_count != cast::index(wanted.trace_count) {
+            let (told, count) = (self.trace_count, wanted.trace_count);
+            return Err(format!("trace index has {told} traces, the rows have {count}"));
+        }
+        let mut filter = Vec::new();
+        self.filter.encode(&mut filter);
+        if filter != wanted.filter {
+            return Err("filter of the trace index is not that of its traces".to_owned());
+        }
+        if !self.fences.iter().map(|fence| fence.to_le_bytes()).eq(wanted.fences.chunks(4)) {
+            return Err("fences of the trace index are not those of its traces".to_owned());
+        }
+        for (number, wanted) in wanted.pages.chunks(PAGE_BYTES).enumerate() {
+            let mut page = [0; PAGE_BYTES];
+            let offset = self.pages_offset + cast::wide(number * PAGE_BYTES);
+            self.source.read_exact_at(&mut page, offset).map_err(|error| error.to_string())?;
+            if page != *wanted {
+                return Err(format!("page {number} of the trace index is not that of its traces"));
+            }
+        }
+        Ok(())
+    }
+
     fn read_page(&self, page: usize, wanted: u32, rows: &mut Vec<u32>) -> io::Result<()> {
         let mut bytes = [0; PAGE_BYTES];
         let offset = self.pages_offset + cast::wide(page * PAGE_BYTES);

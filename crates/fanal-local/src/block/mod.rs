@@ -225,6 +225,11 @@ impl OpenBlock {
         failure::segment(&self.name)
     }
 
+    /// Whether the trace index is that of these rows; says what differs.
+    pub(crate) fn verify_index(&self, trace_ids: &[TraceId]) -> Result<(), String> {
+        self.index.verify(trace_ids)
+    }
+
     /// Whether a trace may have spans here.
     pub(crate) fn may_contain(&self, hash: u64) -> bool {
         self.index.may_contain(hash)

@@ -17,8 +17,10 @@ pub(crate) const BODY_BYTES_MAX: usize = 1 << 30;
 
 const FILE_MAGIC: [u8; 8] = *b"FNLLOG\0\0";
 const FILE_HEADER_BYTES: usize = 40;
-const RECORD_MAGIC: [u8; 4] = *b"FREC";
-const VERSION: u32 = 1;
+/// Begins a record.
+pub(super) const RECORD_MAGIC: [u8; 4] = *b"FREC";
+/// Version of files and records.
+pub(super) const VERSION: u32 = 1;
 
 /// Header of a log file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

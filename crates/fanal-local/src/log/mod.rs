@@ -7,7 +7,10 @@ mod append;
 mod files;
 pub(crate) mod frame;
 mod replay;
+mod scan;
 
 pub(crate) use append::LogAppender;
-pub(crate) use files::LogFiles;
+pub(crate) use files::{LogFiles, log_name, log_number};
+pub(crate) use frame::RECORDS_OFFSET;
 pub(crate) use replay::{Record, replay};
+pub(crate) use scan::{LogEnd, LogScan, is_named, scan};

@@ -34,9 +34,21 @@ pub(crate) struct Replayed {
     pub record_count: u64,
 }
 
-struct OpenLog {
-    header: FileHeader,
-    file: Arc<dyn DiskFile>,
+/// A log file with a header that checks out.
+#[derive(Debug)]
+pub(super) struct OpenLog {
+    pub(super) header: FileHeader,
+    pub(super) file: Arc<dyn DiskFile>,
+}
+
+impl OpenLog {
+    /// Fills `buffer` from `offset` on.
+    pub(super) fn read(&self, buffer: &mut [u8], offset: u64) -> Result<(), StoreError> {
+        self.file.read_exact_at(buffer, offset).map_err(|source| StoreError::Io {
+            operation: format!("reading log file {} at byte {offset}", self.header.file_number),
+            source,
+        })
+    }
 }
 
 /// Hands every record behind `merged_through` to `take`, in order.
@@ -63,7 +75,7 @@ pub(crate) fn replay(
     Ok(replayed)
 }
 
-fn open_logs(disk: &dyn Disk, dir: &Path) -> Result<Vec<OpenLog>, StoreError> {
+pub(super) fn open_logs(disk: &dyn Disk, dir: &Path) -> Result<Vec<OpenLog>, StoreError> {
     let names = disk.list(dir).map_err(failure::io("listing", dir))?;
     let mut logs = Vec::new();
     for number in names.iter().filter_map(|name| log_number(name)) {
@@ -85,7 +97,7 @@ fn open_logs(disk: &dyn Disk, dir: &Path) -> Result<Vec<OpenLog>, StoreError> {
     Ok(logs)
 }
 
-fn replay_file(
+pub(super) fn replay_file(
     log: &OpenLog,
     sequence_limit: u64,
     mut take: impl FnMut(Record) -> Result<(), StoreError>,
@@ -111,22 +123,18 @@ fn read_record(
     expected: u64,
 ) -> Result<Option<Record>, StoreError> {
     let number = log.header.file_number;
-    let failed = |source| StoreError::Io {
-        operation: format!("reading log file {number} at byte {offset}"),
-        source,
-    };
     let mut header_bytes = [0; RECORD_HEADER_BYTES];
     let body_offset = offset + cast::wide(RECORD_HEADER_BYTES);
     if body_offset > capacity {
         return Ok(None);
     }
-    log.file.read_exact_at(&mut header_bytes, offset).map_err(failed)?;
+    log.read(&mut header_bytes, offset)?;
     let Frame::Record(header) = frame::decode_record_header(&header_bytes) else { return Ok(None) };
     if header.sequence != expected || body_offset + u64::from(header.body_bytes) > capacity {
         return Ok(None);
     }
     let mut body = vec![0; cast::index(header.body_bytes)];
-    log.file.read_exact_at(&mut body, body_offset).map_err(failed)?;
+    log.read(&mut body, body_offset)?;
     if !header.checks_out(number, &header_bytes, &body) {
         tracing::warn!(file = number, offset, sequence = expected, "log ends in a torn record");
         return Ok(None);

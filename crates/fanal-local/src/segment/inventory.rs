@@ -1,15 +1,61 @@
 //! Where the bytes of a segment are: sums over its chunks, for people who ask what costs space.
 
-use super::AttributeOwner;
 use super::directory::Directory;
 use super::layout::{Column, TEXT_COLUMNS};
+use super::{AttributeOwner, TextColumn};
+use fanal_model::AttributeType;
 use std::collections::BTreeMap;
+use std::fmt;
+
+/// A part of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The dictionary of a fixed text column.
+    TextDictionary(TextColumn),
+    /// A fixed column over all granules, by its name.
+    Column(&'static str),
+    /// The shapes of the attributes of an owner.
+    Shapes(AttributeOwner),
+    /// The dictionary of an attribute column.
+    AttributeDictionary(AttributeOwner, Box<str>, Option<AttributeType>),
+    /// The values of an attribute column over all granules.
+    Attribute(AttributeOwner, Box<str>, Option<AttributeType>),
+    /// Directory and trailer.
+    Directory,
+}
+
+impl Part {
+    /// The fixed column that it belongs to, dictionary or values.
+    pub fn column(&self) -> Option<&'static str> {
+        match self {
+            Self::TextDictionary(column) => Some(column.column().name()),
+            Self::Column(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::TextDictionary(column) => format!("dictionary {}", column.column().name()),
+            Self::Column(name) => (*name).to_owned(),
+            Self::Shapes(owner) => format!("{owner:?} shapes table"),
+            Self::AttributeDictionary(owner, key, kind) => {
+                format!("{owner:?} {key} {kind:?} dictionary")
+            }
+            Self::Attribute(owner, key, kind) => format!("{owner:?} {key} {kind:?}"),
+            Self::Directory => "directory".to_owned(),
+        };
+        formatter.pad(&text)
+    }
+}
 
 /// Bytes by part. Attribute columns are summed over granules; dictionaries are told apart.
-pub(super) fn bytes_by_part(directory: &Directory, byte_length: u64) -> Vec<(String, u64)> {
+pub(super) fn bytes_by_part(directory: &Directory, byte_length: u64) -> Vec<(Part, u64)> {
     let mut parts = Vec::new();
     for (column, extent) in TEXT_COLUMNS.into_iter().zip(&directory.texts) {
-        parts.push((format!("dictionary {}", column.column().name()), u64::from(extent.length)));
+        parts.push((Part::TextDictionary(column), u64::from(extent.length)));
     }
     let mut columns = vec![0_u64; Column::ALL.len()];
     let mut attributes: BTreeMap<(AttributeOwner, u32), u64> = BTreeMap::new();
@@ -26,20 +72,21 @@ pub(super) fn bytes_by_part(directory: &Directory, byte_length: u64) -> Vec<(Str
         }
     }
     for (column, bytes) in Column::ALL.into_iter().zip(columns) {
-        parts.push((column.name().to_owned(), bytes));
+        parts.push((Part::Column(column.name()), bytes));
     }
     for (owner, table) in AttributeOwner::ALL.into_iter().zip(&directory.tables) {
-        parts.push((format!("{owner:?} shapes table"), u64::from(table.shapes.length)));
+        parts.push((Part::Shapes(owner), u64::from(table.shapes.length)));
         for (column, (meta, dictionary)) in (0..).zip(table.columns.iter().zip(&table.dictionaries))
         {
-            let name = format!("{owner:?} {} {:?}", meta.key, meta.kind);
             let bytes = attributes.get(&(owner, column)).copied().unwrap_or(0);
-            parts.push((format!("{name} dictionary"), u64::from(dictionary.length)));
-            parts.push((name, bytes));
+            let (key, kind) = (meta.key.clone(), meta.kind);
+            let dictionary = u64::from(dictionary.length);
+            parts.push((Part::AttributeDictionary(owner, key.clone(), kind), dictionary));
+            parts.push((Part::Attribute(owner, key, kind), bytes));
         }
     }
     let chunks: u64 = parts.iter().map(|(_, bytes)| bytes).sum();
-    parts.push(("directory".to_owned(), byte_length.saturating_sub(chunks)));
+    parts.push((Part::Directory, byte_length.saturating_sub(chunks)));
     parts.retain(|&(_, bytes)| bytes > 0);
     parts
 }

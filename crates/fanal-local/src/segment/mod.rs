@@ -29,6 +29,7 @@ mod text;
 pub use encode::encode;
 pub use error::SegmentError;
 pub use granule::{AttributeStats, CodeSet, Granule, NumericRange};
+pub use inventory::Part;
 pub use reader::{Segment, Shapes};
 pub use source::ReadAt;
 

@@ -7,6 +7,7 @@ use super::cache::Cache;
 use super::chunk::{decode_chunk, read_bytes};
 use super::columns::GranuleReader;
 use super::directory::Directory;
+use super::inventory::Part;
 use super::layout::{Column, Extent, MAGIC, VERSION};
 use super::text::{ENTRIES_MAX, read_table};
 use super::{
@@ -145,7 +146,7 @@ impl Segment {
 
     /// Bytes on disk by part, in the order of the format: what an operator or a developer looks at to see where the
     /// bytes go. Attribute columns are summed over granules, dictionaries are told apart.
-    pub fn bytes_by_part(&self) -> Vec<(String, u64)> {
+    pub fn bytes_by_part(&self) -> Vec<(Part, u64)> {
         super::inventory::bytes_by_part(&self.directory, self.byte_length)
     }
 
