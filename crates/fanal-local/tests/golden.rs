@@ -1,6 +1,6 @@
-//! A data folder written by version 2 of the catalog, 1 of log and block, opens and has its spans, for ever.
+//! A data folder written by version 2 of catalog and segment, 1 of log and block, opens and has its spans, for ever.
 //!
-//! The folder is `tests/golden/engine-v2`. Where it is missing, the test writes it and fails: a new version gets a new
+//! The folder is `tests/golden/engine-v3`. Where it is missing, the test writes it and fails: a new version gets a new
 //! folder; those of released versions are never written again.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -18,7 +18,7 @@ use std::sync::Arc;
 const SPANS: u8 = 20;
 
 fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/engine-v2")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/engine-v3")
 }
 
 fn open(folder: &Path) -> LocalStore {

@@ -7,7 +7,7 @@ use super::{Footer, block_name, index};
 use crate::catalog::BlockMeta;
 use crate::disk::Disk;
 use crate::failure;
-use crate::segment::{self, EncodeOptions, Profile};
+use crate::segment::{self, EncodeOptions};
 use fanal_base::cast;
 use fanal_model::{SpanBatch, TraceId};
 use fanal_storage::StoreError;
@@ -24,7 +24,7 @@ pub(crate) fn write_block(
     granule_rows: usize,
 ) -> Result<BlockMeta, StoreError> {
     let name = block_name(number);
-    let options = EncodeOptions { profile: Profile::Small, granule_rows };
+    let options = EncodeOptions { granule_rows, ..EncodeOptions::BLOCK };
     let segment = segment::encode(batch, options).map_err(failure::segment(&name))?;
     let index = index::encode(&batch.trace_ids);
     let footer = Footer {

@@ -111,7 +111,7 @@ fn check_tenant(checking: &mut Checking, is_in_use: bool, watch: Watch<'_>) {
     check_numbers(checking, &catalog);
     for &meta in &catalog.blocks {
         let object = format!("blocks/{}", block_name(meta.number));
-        if meta.place == Place::Remote {
+        if matches!(meta.place, Place::Remote { .. }) {
             checking.report.remote_blocks += 1;
             continue;
         }

@@ -144,7 +144,7 @@ fn tenant_stats(name: &str, dir: &Path) -> Result<TenantStats, InspectError> {
         stats.spans += meta.rows;
         let (earliest, latest) = stats.starts_unix_nanos.unwrap_or(meta.starts);
         stats.starts_unix_nanos = Some((earliest.min(meta.starts.0), latest.max(meta.starts.1)));
-        if meta.place == Place::Remote {
+        if matches!(meta.place, Place::Remote { .. }) {
             stats.remote_blocks += 1;
             continue;
         }

@@ -5,6 +5,7 @@ use super::error::SegmentError;
 use super::granule::AttributeStats;
 use super::join::{TableJoin, TextJoin};
 use super::layout::{Column, SUMMARY_COLUMNS, TEXT_COLUMNS};
+use super::pages::Values;
 use super::reader::Segment;
 use super::{AttributeOwner, DictionaryId, TextColumn};
 use fanal_base::cast;
@@ -32,13 +33,15 @@ impl<'s> Assembly<'s> {
         }
     }
 
-    /// Appends rows of a granule, counted within it.
+    /// Appends rows of a granule, counted within it; reads the pages that hold them.
     pub(super) fn append(
         &mut self,
         granule: usize,
         rows: Range<usize>,
     ) -> Result<(), SegmentError> {
-        let mut reader = self.segment.granule_reader(granule)?;
+        let mut reader = self.segment.page_reader(granule, &rows)?;
+        let first = reader.rows().start;
+        let rows = rows.start - first..rows.end - first;
         let end = match self.projection {
             Projection::Full => reader.end(),
             Projection::Summary => reader.granule.column_ends[SUMMARY_COLUMNS - 1],
@@ -74,15 +77,15 @@ impl<'s> Assembly<'s> {
         batch.trace_ids.extend_from_slice(&reader.trace_ids()?[rows.clone()]);
         batch.parent_span_ids.extend_from_slice(&reader.parents(&span_ids)?[rows.clone()]);
         batch.span_ids.extend_from_slice(&span_ids[rows.clone()]);
-        batch.kinds.extend_from_slice(&reader.by_row(Column::Kinds)?[rows.clone()]);
-        batch.status_codes.extend_from_slice(&reader.by_row(Column::StatusCodes)?[rows.clone()]);
-        batch.flags.extend_from_slice(&reader.by_row(Column::Flags)?[rows.clone()]);
+        batch.kinds.extend_from_slice(&reader.kinds()?[rows.clone()]);
+        batch.status_codes.extend_from_slice(&reader.status_codes()?[rows.clone()]);
+        batch.flags.extend_from_slice(&reader.flags()?[rows.clone()]);
         for (column, target) in [
             (Column::DroppedAttributes, &mut batch.dropped_attributes_counts),
             (Column::DroppedEvents, &mut batch.dropped_events_counts),
             (Column::DroppedLinks, &mut batch.dropped_links_counts),
         ] {
-            append_sparse(reader.sparse(column, AttributeOwner::Span)?, rows, base, target);
+            append_sparse(reader.sparse(column)?, rows, base, target);
         }
         for column in [
             TextColumn::Names,
@@ -127,12 +130,14 @@ impl<'s> Assembly<'s> {
         let join = &mut self.tables[owner.place()];
         for (column, use_of_column) in join.count(&codes, items, &shapes, metas.len()) {
             let stats: Option<&AttributeStats> = reader.granule.attribute(owner, column);
-            let stats = stats.filter(|stats| stats.count == use_of_column.total);
             let stats = stats.ok_or_else(|| corrupt("number of values"))?;
             if use_of_column.cells.is_empty() {
                 continue;
             }
             let values = reader.values(stats)?;
+            if values.count() != cast::index(use_of_column.total) {
+                return Err(corrupt("number of values"));
+            }
             let dictionary = self.segment.dictionary(DictionaryId::Attribute(owner, column))?;
             let meta = &metas[cast::index(column)];
             join.append_values(column, meta, values, &use_of_column.cells, dictionary.as_deref())
@@ -164,7 +169,7 @@ impl<'s> Assembly<'s> {
             events.time_unix_nanos.extend(times[item..end].iter().map(absolute));
             item = end;
         }
-        let dropped = reader.sparse(Column::EventDropped, AttributeOwner::Event)?;
+        let dropped = reader.sparse(Column::EventDropped)?;
         append_sparse(dropped, &items, base, &mut events.dropped_attributes_counts);
         self.append_texts(reader, TextColumn::EventNames, &items)?;
         self.append_table(reader, AttributeOwner::Event, &items)
@@ -187,7 +192,7 @@ impl<'s> Assembly<'s> {
         links.trace_ids.extend_from_slice(&trace_ids[items.clone()]);
         links.span_ids.extend_from_slice(&span_ids[items.clone()]);
         links.flags.extend_from_slice(&reader.link_flags()?[items.clone()]);
-        let dropped = reader.sparse(Column::LinkDropped, AttributeOwner::Link)?;
+        let dropped = reader.sparse(Column::LinkDropped)?;
         append_sparse(dropped, &items, base, &mut links.dropped_attributes_counts);
         self.append_texts(reader, TextColumn::LinkTraceStates, &items)?;
         self.append_table(reader, AttributeOwner::Link, &items)

@@ -2,6 +2,7 @@
 
 use super::compress::{BLOCK_BYTES_MAX, Packer, read_block};
 use super::error::{Flaw, SegmentError};
+use super::fixed::FixedCells;
 use super::integers::{self, Nature};
 use super::text::{self, Renumber};
 use super::{AttributeColumnMeta, ColumnValues, Profile};
@@ -9,6 +10,7 @@ use fanal_base::cast;
 use fanal_model::attributes::AttributeValues;
 use fanal_model::nested::{self, Reader};
 use fanal_model::{AttributeTable, AttributeType, DictionaryColumn};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Forms of floats.
@@ -83,6 +85,41 @@ pub(super) fn decode_shapes(
     if reader.is_at_end() { Ok(shapes) } else { Err(Flaw("bytes left over")) }
 }
 
+/// The cells of a column that a granule stores.
+#[derive(Debug)]
+pub(super) struct Cells {
+    pub(super) column: u32,
+    /// Every cell of the granule's rows.
+    pub(super) all: Range<usize>,
+    /// Those that are stored; `None`: all.
+    pub(super) kept: Option<Vec<u32>>,
+    /// One past the last stored cell of each page, counted within the granule.
+    pub(super) page_ends: Vec<usize>,
+}
+
+impl Cells {
+    /// These cells of a column, as one page.
+    pub(super) fn listed(column: u32, cells: Vec<u32>) -> Self {
+        let page_ends = vec![cells.len()];
+        Self { column, all: 0..0, kept: Some(cells), page_ends }
+    }
+
+    /// How many are stored.
+    pub(super) fn stored(&self) -> usize {
+        self.page_ends.last().copied().unwrap_or(0)
+    }
+
+    /// The values of a range of the stored cells.
+    fn pick<'v, T: Copy>(&self, values: &'v [T], range: Range<usize>) -> Cow<'v, [T]> {
+        match &self.kept {
+            None => {
+                Cow::Borrowed(&values[self.all.start + range.start..self.all.start + range.end])
+            }
+            Some(kept) => kept[range].iter().map(|&cell| values[cast::index(cell)]).collect(),
+        }
+    }
+}
+
 /// Walks the rows of a table granule by granule and tells where each column's values lie.
 #[derive(Debug)]
 pub(super) struct AttributeEncoder<'a> {
@@ -97,8 +134,65 @@ impl<'a> AttributeEncoder<'a> {
         Self { table, next, shape_uses: vec![0; table.shapes.len()] }
     }
 
-    /// Columns that the next rows have values in, ascending, with the cells of these values.
-    pub(super) fn cells(&mut self, rows: &Range<usize>) -> Vec<(u32, Range<usize>)> {
+    /// Columns that the next rows have values in, ascending. With classes of all rows, what they fix is not stored.
+    pub(super) fn cells(
+        &mut self,
+        pages: &[Range<usize>],
+        fixed: Option<(&[u32], &FixedCells)>,
+    ) -> Vec<Cells> {
+        let begin = self.next.clone();
+        let mut kept: Vec<Vec<u32>> = vec![Vec::new(); self.next.len()];
+        let mut page_ends: Vec<Vec<usize>> = vec![Vec::new(); self.next.len()];
+        for page in pages {
+            match fixed {
+                Some((classes, fixed)) => {
+                    self.keep(page, classes, fixed, &mut kept);
+                    for (ends, kept) in page_ends.iter_mut().zip(&kept) {
+                        ends.push(kept.len());
+                    }
+                }
+                None => {
+                    self.count(page);
+                    let counts = self.next.iter().zip(&begin).map(|(next, begin)| next - begin);
+                    for (ends, count) in page_ends.iter_mut().zip(counts) {
+                        ends.push(cast::index(count));
+                    }
+                }
+            }
+        }
+        let ranges = begin.into_iter().zip(&self.next);
+        (0..)
+            .zip(ranges.zip(kept).zip(page_ends))
+            .filter(|(_, (((begin, end), _), _))| begin < *end)
+            .map(|(column, (((begin, &end), kept), page_ends))| {
+                let all = cast::index(begin)..cast::index(end);
+                let is_all = fixed.is_none() || kept.len() == all.len();
+                Cells { column, all, kept: if is_all { None } else { Some(kept) }, page_ends }
+            })
+            .collect()
+    }
+
+    fn keep(
+        &mut self,
+        rows: &Range<usize>,
+        classes: &[u32],
+        fixed: &FixedCells,
+        kept: &mut [Vec<u32>],
+    ) {
+        let shapes = &self.table.rows[rows.clone()];
+        for (&shape, &class) in shapes.iter().zip(&classes[rows.clone()]) {
+            let columns = &self.table.shapes[cast::index(shape)];
+            for (&column, &is_fixed) in columns.iter().zip(fixed.of_class(class)) {
+                let next = &mut self.next[cast::index(column)];
+                if !is_fixed {
+                    kept[cast::index(column)].push(*next);
+                }
+                *next += 1;
+            }
+        }
+    }
+
+    fn count(&mut self, rows: &Range<usize>) {
         let mut met = Vec::new();
         for &shape in &self.table.rows[rows.clone()] {
             let uses = &mut self.shape_uses[cast::index(shape)];
@@ -107,21 +201,12 @@ impl<'a> AttributeEncoder<'a> {
             }
             *uses += 1;
         }
-        let mut counts = vec![0_u32; self.next.len()];
         for shape in met {
             let uses = std::mem::take(&mut self.shape_uses[cast::index(shape)]);
             for &column in &self.table.shapes[cast::index(shape)] {
-                counts[cast::index(column)] += uses;
+                self.next[cast::index(column)] += uses;
             }
         }
-        let mut cells = Vec::new();
-        for ((column, count), next) in (0..).zip(counts).zip(&mut self.next) {
-            if count > 0 {
-                cells.push((column, cast::index(*next)..cast::index(*next + count)));
-                *next += count;
-            }
-        }
-        cells
     }
 }
 
@@ -133,10 +218,11 @@ pub(super) struct Context<'a> {
     pub(super) packer: &'a mut Packer,
 }
 
-/// Appends some values of a column.
+/// Appends some of the stored values of a column.
 pub(super) fn encode_values(
     values: &AttributeValues,
-    cells: Range<usize>,
+    cells: &Cells,
+    range: Range<usize>,
     context: &mut Context<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), SegmentError> {
@@ -144,26 +230,28 @@ pub(super) fn encode_values(
     match values {
         AttributeValues::Empty(_) => Ok(()),
         AttributeValues::Bool(values) => {
-            let bits: Vec<u8> = values[cells].iter().map(|&value| u8::from(value)).collect();
+            let bits: Vec<u8> =
+                cells.pick(values, range).iter().map(|&value| u8::from(value)).collect();
             integers::write(&bits, Nature::Codes, packer, out)
         }
         AttributeValues::Int(values) => {
+            let values = cells.pick(values, range);
             let numbers: Vec<u64> =
-                values[cells].iter().map(|value| value.cast_unsigned() ^ SIGN).collect();
+                values.iter().map(|value| value.cast_unsigned() ^ SIGN).collect();
             integers::write(&numbers, Nature::Numbers, packer, out)
         }
-        AttributeValues::Float(values) => encode_floats(&values[cells], packer, out),
+        AttributeValues::Float(values) => encode_floats(&cells.pick(values, range), packer, out),
         AttributeValues::String(texts)
         | AttributeValues::Bytes(texts)
         | AttributeValues::Array(texts)
         | AttributeValues::Map(texts)
         | AttributeValues::Overflow(texts) => {
-            let codes = &texts.codes[cells];
+            let codes = cells.pick(&texts.codes, range);
             if context.has_dictionary {
-                return integers::write(codes, Nature::Codes, packer, out);
+                return integers::write(&codes, Nature::Codes, packer, out);
             }
-            let is_whole = context.is_whole;
-            text::write_local(codes, &texts.table, is_whole, context.renumber, packer, out)
+            let is_whole = context.is_whole && cells.kept.is_none();
+            text::write_local(&codes, &texts.table, is_whole, context.renumber, packer, out)
         }
     }
 }
@@ -202,14 +290,29 @@ pub(super) fn decode_values(
             let bits: Vec<u8> = integers::read(reader, count)?;
             Ok(ColumnValues::Bool(bits.into_iter().map(|bit| bit != 0).collect()))
         }
-        Some(AttributeType::Int) => {
-            let numbers: Vec<u64> = integers::read(reader, count)?;
-            let signed = numbers.into_iter().map(|number| (number ^ SIGN).cast_signed());
-            Ok(ColumnValues::Int(signed.collect()))
-        }
+        Some(AttributeType::Int) => from_numbers(integers::read(reader, count)?, column),
         Some(AttributeType::Float) => decode_floats(reader, count).map(ColumnValues::Float),
         _ => text::read_texts(reader, count, column.has_dictionary).map(ColumnValues::Text),
     }
+}
+
+/// Values of a column of integers as numbers whose order is theirs; `None` for other types.
+pub(super) fn numbers(values: &AttributeValues, cells: &Cells) -> Option<Vec<u64>> {
+    let AttributeValues::Int(values) = values else { return None };
+    let values = cells.pick(values, 0..cells.stored());
+    Some(values.iter().map(|value| value.cast_unsigned() ^ SIGN).collect())
+}
+
+/// The inverse of [`numbers`].
+pub(super) fn from_numbers(
+    numbers: Vec<u64>,
+    column: &AttributeColumnMeta,
+) -> Result<ColumnValues, Flaw> {
+    if column.kind != Some(AttributeType::Int) {
+        return Err(Flaw("numbers in a column of another type"));
+    }
+    let signed = numbers.into_iter().map(|number| (number ^ SIGN).cast_signed());
+    Ok(ColumnValues::Int(signed.collect()))
 }
 
 fn decode_floats(reader: &mut Reader<'_>, count: usize) -> Result<Vec<f64>, Flaw> {

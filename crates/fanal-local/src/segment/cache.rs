@@ -1,5 +1,7 @@
-//! Decoded dictionaries and shapes of one open segment, up to a limit.
+//! Decoded dictionaries, shapes, classes and fixed values of one open segment, up to a limit.
 
+use super::classes::Classes;
+use super::fixed::FixedValues;
 use super::reader::Shapes;
 use super::{AttributeOwner, DictionaryId};
 use fanal_model::BytesTable;
@@ -19,6 +21,8 @@ pub(super) struct Cache {
 struct Inner {
     dictionaries: HashMap<DictionaryId, Arc<BytesTable>>,
     shapes: HashMap<AttributeOwner, Shapes>,
+    classes: Option<Arc<Classes>>,
+    fixed: HashMap<u32, Arc<FixedValues>>,
     bytes: usize,
 }
 
@@ -46,6 +50,26 @@ impl Cache {
         let mut inner = self.lock();
         inner.make_room(bytes);
         inner.shapes.insert(owner, Arc::clone(shapes));
+    }
+
+    pub(super) fn classes(&self) -> Option<Arc<Classes>> {
+        self.lock().classes.clone()
+    }
+
+    pub(super) fn keep_classes(&self, classes: &Arc<Classes>) {
+        let mut inner = self.lock();
+        inner.make_room(classes.memory_bytes());
+        inner.classes = Some(Arc::clone(classes));
+    }
+
+    pub(super) fn fixed(&self, column: u32) -> Option<Arc<FixedValues>> {
+        self.lock().fixed.get(&column).cloned()
+    }
+
+    pub(super) fn keep_fixed(&self, column: u32, fixed: &Arc<FixedValues>) {
+        let mut inner = self.lock();
+        inner.make_room(fixed.memory_bytes());
+        inner.fixed.insert(column, Arc::clone(fixed));
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -1,31 +1,48 @@
-//! Columns of one granule, decoded from their chunks.
+//! Columns of one granule, or of some of its pages, decoded from their chunks.
 
-use super::chunk::{Ahead, decode_chunk};
-use super::directory::Directory;
+use super::chunk::Ahead;
+use super::classes::Classes;
 use super::error::{Flaw, SegmentError};
 use super::granule::{AttributeStats, Granule};
 use super::integers::{self, Word};
 use super::layout::{Column, Extent};
-use super::source::ReadAt;
+use super::pages::{Count, PagedChunk, Values};
+use super::reader::Segment;
 use super::{AttributeOwner, ColumnValues, TextColumn, TextValues, attributes, ids, text};
 use fanal_base::cast;
 use fanal_model::nested::{Reader, unzigzag};
-use fanal_model::{DictionaryColumn, SpanId, TraceId};
+use fanal_model::{AttributeType, DictionaryColumn, SpanId, TraceId};
+use std::cell::OnceCell;
+use std::ops::Range;
+use std::sync::Arc;
 
-/// Reads the columns of one granule.
+/// Only numbers share tables.
+const UNSHARED: Flaw = Flaw("pages with shared tables");
+
+/// Reads the columns of some pages of a granule. Every column has the values of these pages' rows alone.
 #[derive(Debug)]
 pub(super) struct GranuleReader<'a> {
-    pub(super) source: &'a dyn ReadAt,
-    pub(super) directory: &'a Directory,
+    segment: &'a Segment,
     pub(super) granule: &'a Granule,
-    pub(super) ahead: Option<Ahead>,
+    pages: Range<usize>,
+    ahead: Option<Ahead>,
+    /// Class of each row.
+    class_codes: OnceCell<Vec<u32>>,
 }
 
-impl GranuleReader<'_> {
-    /// Reads the chunks of the first `columns` columns in one piece, and of attributes too where it is all of them.
+impl<'a> GranuleReader<'a> {
+    /// Access to the pages that hold some rows, which are counted within the granule.
+    pub(super) fn new(segment: &'a Segment, granule: &'a Granule, rows: &Range<usize>) -> Self {
+        let pages = granule.pages_of(rows);
+        Self { segment, granule, pages, ahead: None, class_codes: OnceCell::new() }
+    }
+
+    /// Reads the chunks from the front of the granule to `end` in one piece, where all pages are wanted.
     pub(super) fn read_ahead(&mut self, end: u32) -> Result<(), SegmentError> {
-        let extent = Extent::within(self.granule.offset, 0..end);
-        self.ahead = Some(Ahead::read(self.source, extent)?);
+        if self.is_all() {
+            let extent = Extent::within(self.granule.offset, 0..end);
+            self.ahead = Some(Ahead::read(self.segment.source(), extent)?);
+        }
         Ok(())
     }
 
@@ -35,31 +52,71 @@ impl GranuleReader<'_> {
         self.granule.attributes.last().map_or(columns_end, |stats| stats.end)
     }
 
-    fn rows(&self) -> usize {
-        self.granule.row_count()
+    fn is_all(&self) -> bool {
+        self.pages == (0..self.granule.page_ends.len())
     }
 
-    fn item_count(&self, owner: AttributeOwner) -> usize {
+    /// Rows of the pages, counted within the granule.
+    pub(super) fn rows(&self) -> Range<usize> {
+        self.granule.rows_of(&self.pages)
+    }
+
+    fn item_count(&self, owner: AttributeOwner) -> Result<usize, SegmentError> {
         match owner {
-            AttributeOwner::Span => self.rows(),
-            AttributeOwner::Event => cast::index(self.granule.event_count),
-            AttributeOwner::Link => cast::index(self.granule.link_count),
+            AttributeOwner::Span => Ok(self.rows().len()),
+            AttributeOwner::Event if self.is_all() => Ok(cast::index(self.granule.event_count)),
+            AttributeOwner::Link if self.is_all() => Ok(cast::index(self.granule.link_count)),
+            _ => Ok(self.item_ends(owner)?.last().map_or(0, |&end| cast::index(end))),
         }
     }
 
-    /// Decodes a column; `None` where it has no chunk.
-    fn decode<T>(
+    fn count_of(&self, column: Column) -> Count {
+        match column.owner() {
+            AttributeOwner::Span => Count::Rows,
+            AttributeOwner::Event => Count::Items(cast::index(self.granule.event_count)),
+            AttributeOwner::Link => Count::Items(cast::index(self.granule.link_count)),
+        }
+    }
+
+    fn chunk(&self, extent: Extent, part: &'static str, count: Count) -> PagedChunk<'_> {
+        PagedChunk {
+            source: self.segment.source(),
+            ahead: self.ahead.as_ref(),
+            granule: self.granule,
+            pages: self.pages.clone(),
+            extent,
+            part,
+            count,
+        }
+    }
+
+    /// Decodes a column; `None` where it has no chunk or no value. `decode` gets the number of values.
+    fn decode<V: Values>(
         &self,
         column: Column,
-        decode: impl FnOnce(&mut Reader<'_>) -> Result<T, Flaw>,
-    ) -> Result<Option<T>, SegmentError> {
-        let place = column as usize;
-        let start = if place == 0 { 0 } else { self.granule.column_ends[place - 1] };
-        let extent = Extent::within(self.granule.offset, start..self.granule.column_ends[place]);
+        decode: impl Fn(&mut Reader<'_>, usize) -> Result<V, Flaw>,
+    ) -> Result<Option<V>, SegmentError> {
+        let extent = self.extent(column);
         if extent.length == 0 {
             return Ok(None);
         }
-        decode_chunk(self.source, self.ahead.as_ref(), extent, column.name(), decode).map(Some)
+        let chunk = self.chunk(extent, column.name(), self.count_of(column));
+        chunk.decode(|reader, count, _| decode(reader, count), |_| Err(UNSHARED))
+    }
+
+    fn decode_integers<T: Word>(&self, column: Column) -> Result<Option<Vec<T>>, SegmentError> {
+        let extent = self.extent(column);
+        if extent.length == 0 {
+            return Ok(None);
+        }
+        let chunk = self.chunk(extent, column.name(), self.count_of(column));
+        chunk.decode(|reader, count, _| integers::read(reader, count), integers::narrowed)
+    }
+
+    fn extent(&self, column: Column) -> Extent {
+        let place = column as usize;
+        let start = if place == 0 { 0 } else { self.granule.column_ends[place - 1] };
+        Extent::within(self.granule.offset, start..self.granule.column_ends[place])
     }
 
     fn corrupt(&self, column: Column, found: &'static str) -> SegmentError {
@@ -67,45 +124,94 @@ impl GranuleReader<'_> {
     }
 
     /// A column of integers; zeros where it has no chunk.
-    pub(super) fn integers<T: Word>(
-        &self,
-        column: Column,
-        count: usize,
-    ) -> Result<Vec<T>, SegmentError> {
-        let values = self.decode(column, |reader| integers::read(reader, count))?;
-        Ok(values.unwrap_or_else(|| vec![T::low(0); count]))
+    fn integers<T: Word>(&self, column: Column) -> Result<Vec<T>, SegmentError> {
+        if let Some(values) = self.decode_integers(column)? {
+            return Ok(values);
+        }
+        Ok(vec![T::low(0); self.item_count(column.owner())?])
     }
 
     /// A column of integers by row.
     pub(super) fn by_row<T: Word>(&self, column: Column) -> Result<Vec<T>, SegmentError> {
-        self.integers(column, self.rows())
+        self.integers(column)
+    }
+
+    /// The classes, where they hold a column.
+    fn classes_with(&self, column: Column) -> Result<Option<Arc<Classes>>, SegmentError> {
+        Ok(self.segment.classes()?.filter(|classes| classes.hold(column)))
+    }
+
+    /// Class of each row, each below the number of classes.
+    pub(super) fn class_codes(&self, classes: &Classes) -> Result<&[u32], SegmentError> {
+        if let Some(codes) = self.class_codes.get() {
+            return Ok(codes);
+        }
+        let codes: Vec<u32> = self.integers(Column::Classes)?;
+        if codes.iter().any(|&code| cast::index(code) >= classes.len()) {
+            return Err(self.corrupt(Column::Classes, "unknown class"));
+        }
+        Ok(self.class_codes.get_or_init(|| codes))
+    }
+
+    /// A column that classes may hold.
+    fn classed<T: Word>(
+        &self,
+        column: Column,
+        part: fn(&Classes) -> &[T],
+    ) -> Result<Vec<T>, SegmentError> {
+        let Some(classes) = self.classes_with(column)? else { return self.integers(column) };
+        let values = part(&classes);
+        let codes = self.class_codes(&classes)?;
+        let value = |&code: &u32| values.get(cast::index(code)).copied();
+        let values: Option<Vec<T>> = codes.iter().map(value).collect();
+        values.ok_or_else(|| self.corrupt(column, "unknown class"))
+    }
+
+    /// Kinds, numbers of OTLP as sent.
+    pub(super) fn kinds(&self) -> Result<Vec<u8>, SegmentError> {
+        self.classed(Column::Kinds, |classes| &classes.kinds)
+    }
+
+    /// Status codes, numbers of OTLP as sent.
+    pub(super) fn status_codes(&self) -> Result<Vec<u8>, SegmentError> {
+        self.classed(Column::StatusCodes, |classes| &classes.status_codes)
+    }
+
+    /// Flags of spans.
+    pub(super) fn flags(&self) -> Result<Vec<u32>, SegmentError> {
+        self.classed(Column::Flags, |classes| &classes.flags)
     }
 
     /// Integers where any is not zero.
-    pub(super) fn sparse(
-        &self,
-        column: Column,
-        owner: AttributeOwner,
-    ) -> Result<Option<Vec<u32>>, SegmentError> {
-        let count = self.item_count(owner);
-        self.decode(column, |reader| integers::read(reader, count))
+    pub(super) fn sparse(&self, column: Column) -> Result<Option<Vec<u32>>, SegmentError> {
+        self.decode_integers(column)
     }
 
     pub(super) fn trace_ids(&self) -> Result<Vec<TraceId>, SegmentError> {
-        let rows = self.rows();
-        self.decode(Column::TraceIds, |reader| ids::read_trace_ids(reader, rows))?
+        self.decode(Column::TraceIds, ids::read_trace_ids)?
             .ok_or_else(|| self.corrupt(Column::TraceIds, "no chunk"))
     }
 
     pub(super) fn span_ids(&self) -> Result<Vec<SpanId>, SegmentError> {
-        let rows = self.rows();
-        self.decode(Column::SpanIds, |reader| ids::read_span_ids(reader, rows))?
+        self.decode(Column::SpanIds, ids::read_span_ids)?
             .ok_or_else(|| self.corrupt(Column::SpanIds, "no chunk"))
     }
 
+    /// Ids of parents; `span_ids` are those of the same pages.
     pub(super) fn parents(&self, span_ids: &[SpanId]) -> Result<Vec<SpanId>, SegmentError> {
-        let parents = self.decode(Column::Parents, |reader| ids::read_parents(reader, span_ids))?;
-        Ok(parents.unwrap_or_else(|| vec![SpanId::default(); span_ids.len()]))
+        let extent = self.extent(Column::Parents);
+        if extent.length == 0 {
+            return Ok(vec![SpanId::default(); span_ids.len()]);
+        }
+        let first = self.rows().start;
+        let chunk = self.chunk(extent, Column::Parents.name(), Count::Rows);
+        let read = |reader: &mut Reader<'_>, _: usize, rows: Range<usize>| {
+            let own = rows.start.checked_sub(first).and_then(|start| span_ids.get(start..));
+            let own = own.and_then(|own| own.get(..rows.len()));
+            ids::read_parents(reader, own.ok_or(Flaw("parents are not in pages"))?)
+        };
+        let parents = chunk.decode(read, |_| Err(UNSHARED))?;
+        parents.ok_or_else(|| self.corrupt(Column::Parents, "no page"))
     }
 
     /// End minus start, wrapped and signed.
@@ -115,17 +221,30 @@ impl GranuleReader<'_> {
     }
 
     /// Texts of a column of any owner.
-    pub(super) fn texts(&self, column: TextColumn) -> Result<TextValues, SegmentError> {
-        let count = self.item_count(column.owner());
-        let extent = self.directory.texts.get(column.place());
-        let has_dictionary = extent.is_some_and(|extent| extent.length > 0);
+    pub(super) fn texts(&self, text: TextColumn) -> Result<TextValues, SegmentError> {
+        let column = text.column();
+        let classed = match text {
+            TextColumn::Names => self.classes_with(column)?,
+            TextColumn::Scopes => self.classes_with(column)?,
+            _ => None,
+        };
+        if classed.is_some() {
+            let part: fn(&Classes) -> &[u32] = match text {
+                TextColumn::Names => |classes| &classes.names,
+                _ => |classes| &classes.scopes,
+            };
+            return self.classed(column, part).map(TextValues::Coded);
+        }
+        let has_dictionary = self.segment.directory().texts[text.place()].length > 0;
         let texts =
-            self.decode(column.column(), |reader| text::read_texts(reader, count, has_dictionary))?;
-        match texts {
-            Some(texts) => Ok(texts),
-            None if has_dictionary => Ok(TextValues::Coded(vec![0; count])),
-            None if count == 0 => Ok(TextValues::Local(DictionaryColumn::default())),
-            None => Err(self.corrupt(column.column(), "no chunk")),
+            self.decode(column, |reader, count| text::read_texts(reader, count, has_dictionary))?;
+        if let Some(texts) = texts {
+            return Ok(texts);
+        }
+        match self.item_count(column.owner())? {
+            count if has_dictionary => Ok(TextValues::Coded(vec![0; count])),
+            0 => Ok(TextValues::Local(DictionaryColumn::default())),
+            _ => Err(self.corrupt(column, "no chunk")),
         }
     }
 
@@ -137,11 +256,11 @@ impl GranuleReader<'_> {
         }
     }
 
-    /// By row: one past its last event or link.
+    /// By row: one past its last event or link, counted within the pages.
     pub(super) fn item_ends(&self, owner: AttributeOwner) -> Result<Vec<u32>, SegmentError> {
-        let column = match owner {
-            AttributeOwner::Link => Column::LinkCounts,
-            _ => Column::EventCounts,
+        let (column, total) = match owner {
+            AttributeOwner::Link => (Column::LinkCounts, self.granule.link_count),
+            _ => (Column::EventCounts, self.granule.event_count),
         };
         let mut ends: Vec<u32> = self.by_row(column)?;
         let mut sum = 0_u32;
@@ -149,7 +268,7 @@ impl GranuleReader<'_> {
             sum = sum.checked_add(*end).ok_or_else(|| self.corrupt(column, "counts"))?;
             *end = sum;
         }
-        if cast::index(sum) == self.item_count(owner) {
+        if if self.is_all() { sum == total } else { sum <= total } {
             Ok(ends)
         } else {
             Err(self.corrupt(column, "counts do not add up"))
@@ -158,25 +277,21 @@ impl GranuleReader<'_> {
 
     /// Event times as differences from their span's start, wrapped and signed.
     pub(super) fn event_times(&self) -> Result<Vec<i64>, SegmentError> {
-        let times: Vec<u64> =
-            self.integers(Column::EventTimes, self.item_count(AttributeOwner::Event))?;
+        let times: Vec<u64> = self.integers(Column::EventTimes)?;
         Ok(times.into_iter().map(unzigzag).collect())
     }
 
     pub(super) fn link_ids(&self) -> Result<(Vec<TraceId>, Vec<SpanId>), SegmentError> {
-        let count = self.item_count(AttributeOwner::Link);
-        if count == 0 {
+        if self.item_count(AttributeOwner::Link)? == 0 {
             return Ok((Vec::new(), Vec::new()));
         }
-        let trace_ids =
-            self.decode(Column::LinkTraceIds, |reader| ids::read_trace_ids(reader, count))?;
-        let span_ids =
-            self.decode(Column::LinkSpanIds, |reader| ids::read_span_ids(reader, count))?;
+        let trace_ids = self.decode(Column::LinkTraceIds, ids::read_trace_ids)?;
+        let span_ids = self.decode(Column::LinkSpanIds, ids::read_span_ids)?;
         trace_ids.zip(span_ids).ok_or_else(|| self.corrupt(Column::LinkTraceIds, "no chunk"))
     }
 
     pub(super) fn link_flags(&self) -> Result<Vec<u32>, SegmentError> {
-        self.integers(Column::LinkFlags, self.item_count(AttributeOwner::Link))
+        self.integers(Column::LinkFlags)
     }
 
     /// Shape codes of all items of an owner, each below `shape_count`.
@@ -185,34 +300,67 @@ impl GranuleReader<'_> {
         owner: AttributeOwner,
         shape_count: usize,
     ) -> Result<Vec<u32>, SegmentError> {
-        let count = self.item_count(owner);
-        let shapes: Vec<u32> = self.integers(owner.shapes(), count)?;
+        let shapes = match owner {
+            AttributeOwner::Span => self.classed(Column::SpanShapes, |classes| &classes.shapes)?,
+            _ => self.integers(owner.shapes())?,
+        };
         let is_known = shapes.iter().all(|&shape| cast::index(shape) < shape_count);
         if is_known { Ok(shapes) } else { Err(self.corrupt(owner.shapes(), "unknown shape")) }
     }
 
     /// Values of an attribute column of which `stats` are known.
     pub(super) fn values(&self, stats: &AttributeStats) -> Result<ColumnValues, SegmentError> {
+        let part = "attribute values";
+        let corrupt = |found| SegmentError::Corrupt { part, offset: self.granule.offset, found };
+        let stored = self.stored_values(stats)?;
+        let fixed = match stats.owner {
+            AttributeOwner::Span => self.segment.fixed(stats.column)?,
+            _ => None,
+        };
+        let Some(fixed) = fixed else { return stored.ok_or_else(|| corrupt("no chunk")) };
+        let classes = self.segment.classes()?.ok_or_else(|| corrupt("no classes"))?;
+        let codes = self.class_codes(&classes)?;
+        fixed.blend(codes, stored).map_err(|flaw| corrupt(flaw.0))
+    }
+
+    /// Values that the granule itself has; `None` where it has none.
+    fn stored_values(&self, stats: &AttributeStats) -> Result<Option<ColumnValues>, SegmentError> {
         let granule = self.granule;
-        let place = granule.attributes.partition_point(|other| other.end < stats.end);
+        let place = granule
+            .attributes
+            .partition_point(|other| (other.owner, other.column) < (stats.owner, stats.column));
         let before = place.checked_sub(1).and_then(|last| granule.attributes.get(last));
         let columns_end = granule.column_ends[Column::LinkShapes as usize];
         let start = before.map_or(columns_end, |before| before.end);
         let part = "attribute values";
-        let meta = self
-            .directory
-            .tables
-            .get(stats.owner.place())
-            .and_then(|table| table.columns.get(cast::index(stats.column)));
+        let metas = self.segment.attribute_columns(stats.owner);
         let corrupt = |found| SegmentError::Corrupt { part, offset: granule.offset, found };
-        let meta = meta.ok_or_else(|| corrupt("unknown column"))?;
-        let count = cast::index(stats.count);
-        if meta.kind == Some(fanal_model::AttributeType::Empty) {
-            return Ok(ColumnValues::Empty(count));
+        let meta = metas.get(cast::index(stats.column)).ok_or_else(|| corrupt("unknown column"))?;
+        if meta.kind == Some(AttributeType::Empty) {
+            return self.empty_values(stats).map(Some);
         }
         let extent = Extent::within(granule.offset, start..stats.end);
-        decode_chunk(self.source, self.ahead.as_ref(), extent, part, |reader| {
-            attributes::decode_values(reader, meta, count)
-        })
+        if extent.length == 0 {
+            return Ok(None);
+        }
+        let chunk = self.chunk(extent, part, Count::Items(cast::index(stats.stored)));
+        chunk.decode(
+            |reader, count, _| attributes::decode_values(reader, meta, count),
+            |numbers| attributes::from_numbers(numbers, meta),
+        )
+    }
+
+    /// Keys without a value have no bytes: shapes tell how many there are.
+    fn empty_values(&self, stats: &AttributeStats) -> Result<ColumnValues, SegmentError> {
+        if self.is_all() {
+            return Ok(ColumnValues::Empty(cast::index(stats.count)));
+        }
+        let shapes = self.segment.shapes(stats.owner)?;
+        let codes = self.shapes(stats.owner, shapes.len())?;
+        let uses = |code: u32| {
+            let shape = shapes.get(cast::index(code)).map_or(&[][..], |shape| shape);
+            shape.iter().filter(|&&column| column == stats.column).count()
+        };
+        Ok(ColumnValues::Empty(codes.into_iter().map(uses).sum()))
     }
 }

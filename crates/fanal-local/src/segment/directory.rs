@@ -40,6 +40,8 @@ const OVERFLOW: u8 = 8;
 pub(super) struct Directory {
     /// Dictionaries of the fixed text columns; no bytes where a column has none.
     pub(super) texts: [Extent; TEXT_COLUMNS.len()],
+    /// The classes of spans; no bytes where they were not worth it.
+    pub(super) classes: Extent,
     /// Attribute tables by owner.
     pub(super) tables: [TableDirectory; AttributeOwner::ALL.len()],
     /// Granules in row order.
@@ -53,6 +55,8 @@ pub(super) struct TableDirectory {
     pub(super) columns: Vec<AttributeColumnMeta>,
     /// By column; no bytes where it has none.
     pub(super) dictionaries: Vec<Extent>,
+    /// By column: the values that classes fix; no bytes where there are none.
+    pub(super) fixed: Vec<Extent>,
 }
 
 impl Directory {
@@ -62,6 +66,7 @@ impl Directory {
         for extent in &self.texts {
             nested::write_varint(u64::from(extent.length), &mut raw);
         }
+        nested::write_varint(u64::from(self.classes.length), &mut raw);
         for table in &self.tables {
             write_table(table, &mut raw);
         }
@@ -90,6 +95,7 @@ impl Directory {
         for extent in &mut directory.texts {
             *extent = read_extent(&mut reader, &mut place)?;
         }
+        directory.classes = read_extent(&mut reader, &mut place)?;
         for table in &mut directory.tables {
             *table = read_table(&mut reader, &mut place)?;
         }
@@ -121,11 +127,13 @@ fn read_u32(reader: &mut Reader<'_>) -> Result<u32, Flaw> {
 fn write_table(table: &TableDirectory, out: &mut Vec<u8>) {
     nested::write_varint(u64::from(table.shapes.length), out);
     nested::write_length(table.columns.len(), out);
-    for (column, dictionary) in table.columns.iter().zip(&table.dictionaries) {
+    let extents = table.dictionaries.iter().zip(&table.fixed);
+    for (column, (dictionary, fixed)) in table.columns.iter().zip(extents) {
         nested::write_bytes(column.key.as_bytes(), out);
         let place = TYPES.iter().zip(0..).find(|(kind, _)| Some(**kind) == column.kind);
         out.push(place.map_or(OVERFLOW, |(_, tag)| tag));
         nested::write_varint(u64::from(dictionary.length), out);
+        nested::write_varint(u64::from(fixed.length), out);
     }
 }
 
@@ -146,6 +154,7 @@ fn read_table(reader: &mut Reader<'_>, place: &mut u64) -> Result<TableDirectory
         let has_dictionary = dictionary.length > 0;
         table.columns.push(AttributeColumnMeta { key, kind, has_dictionary });
         table.dictionaries.push(dictionary);
+        table.fixed.push(read_extent(reader, place)?);
     }
     Ok(table)
 }
@@ -162,6 +171,7 @@ fn write_granule(granule: &Granule, last_start: u64, out: &mut Vec<u8>) {
         granule.duration_max_nanos,
     ];
     numbers.into_iter().for_each(|number| nested::write_varint(number, out));
+    write_pages(&granule.page_ends, out);
     out.extend_from_slice(&[granule.kinds, granule.status_codes]);
     for set in [&granule.names, &granule.resources, &granule.scopes] {
         write_set(set, out);
@@ -178,6 +188,7 @@ fn write_granule(granule: &Granule, last_start: u64, out: &mut Vec<u8>) {
         out.push(cast::narrow(stats.owner.place()).to_le_bytes()[0]);
         nested::write_varint(u64::from(stats.column - base), out);
         nested::write_varint(u64::from(stats.count), out);
+        nested::write_varint(u64::from(stats.count - stats.stored), out);
         nested::write_varint(u64::from(stats.end - last), out);
         write_range(stats.range, out);
         last_place = (stats.owner, stats.column);
@@ -199,6 +210,7 @@ fn read_granule(
     let start_max = start_min.wrapping_add(reader.varint()?);
     let end_max = sum(start_min, reader.varint()?);
     let (duration_min, duration_max) = (reader.varint()?, reader.varint()?);
+    let page_ends = read_pages(reader, row_count)?;
     let bits = reader.take(2)?;
     let (kinds, status_codes) = (bits[0], bits[1]);
     let sets = [read_set(reader)?, read_set(reader)?, read_set(reader)?];
@@ -225,10 +237,38 @@ fn read_granule(
         names,
         resources,
         scopes,
+        page_ends,
         attributes,
         offset,
         column_ends,
     })
+}
+
+/// Number of pages, then the rows of all but the last.
+fn write_pages(ends: &[u32], out: &mut Vec<u8>) {
+    nested::write_length(ends.len(), out);
+    let mut last = 0;
+    for &end in ends.iter().rev().skip(1).rev() {
+        nested::write_varint(u64::from(end - last), out);
+        last = end;
+    }
+}
+
+fn read_pages(reader: &mut Reader<'_>, rows: u32) -> Result<Box<[u32]>, Flaw> {
+    let count = read_u32(reader)?;
+    // A page has a row at least; a granule without rows has one page of none.
+    if count == 0 || count > rows.max(1) {
+        return Err(Flaw("number of pages"));
+    }
+    let mut ends = Vec::new();
+    let mut end = 0_u32;
+    for _ in 1..count {
+        let page = read_u32(reader)?;
+        end = end.checked_add(page).filter(|&end| page > 0 && end < rows).ok_or(Flaw("pages"))?;
+        ends.push(end);
+    }
+    ends.push(rows);
+    Ok(ends.into())
 }
 
 fn bounded(reader: &mut Reader<'_>, limit: u32) -> Result<u32, Flaw> {
@@ -262,9 +302,10 @@ fn read_attributes(
             return Err(Flaw("order of attribute columns"));
         }
         let count = bounded(reader, ITEMS_MAX)?;
+        let stored = count.checked_sub(read_u32(reader)?).ok_or(Flaw("number of values"))?;
         let end = read_end(reader, end)?;
         let range = read_range(reader)?;
-        attributes.push(AttributeStats { owner, column, count, range, end });
+        attributes.push(AttributeStats { owner, column, count, stored, range, end });
     }
     Ok(attributes)
 }

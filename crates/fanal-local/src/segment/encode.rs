@@ -2,20 +2,25 @@
 //!
 //! Reads a valid batch, writes bytes; rows keep their order. Does not sort and does not merge.
 
-use super::attributes::{AttributeEncoder, encode_values};
+use super::attributes::{AttributeEncoder, Cells, Context, encode_values, numbers};
+use super::classes::{self, Classified};
+use super::column_writer::ColumnWriter;
 use super::compress::Packer;
 use super::directory::{Directory, ITEMS_MAX, TableDirectory};
 use super::error::SegmentError;
+use super::fixed::FixedCells;
 use super::granule::{AttributeStats, Granule};
-use super::ids;
 use super::integers::{self, Nature};
-use super::layout::{COLUMN_COUNT, Column, Extent, MAGIC, Sink, TEXT_COLUMNS};
+use super::layout::{COLUMN_COUNT, Extent, MAGIC, Sink, TEXT_COLUMNS};
+use super::pages::{self, Cut, PageEnds};
 use super::statistics::{self, CodeSets};
 use super::text::{self, ENTRIES_MAX, Renumber};
-use super::{AttributeOwner, EncodeOptions, GRANULE_ROWS_MAX, TextColumn};
+use super::{
+    AttributeColumnMeta, AttributeOwner, EncodeOptions, GRANULE_ROWS_MAX, Profile, TextColumn,
+};
 use fanal_base::cast;
-use fanal_model::nested::zigzag;
-use fanal_model::{BytesTable, DictionaryColumn, SpanBatch, SparseColumn};
+use fanal_model::attributes::AttributeValues;
+use fanal_model::{BytesTable, DictionaryColumn, SpanBatch};
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -29,10 +34,19 @@ const DICTIONARY_USES_MIN: usize = 4;
 pub fn encode(batch: &SpanBatch, options: EncodeOptions) -> Result<Vec<u8>, SegmentError> {
     // Checked where batches come in and where they are read back.
     debug_assert!(batch.validate().is_ok());
-    let granules = plan(batch, options.granule_rows);
+    let granules = plan(batch, options);
+    let classified = match options.profile {
+        Profile::Small => classes::classify(batch),
+        Profile::Fast => None,
+    };
     let mut encoder = Encoder {
         batch,
-        is_whole: granules.len() <= 1,
+        is_whole: granules.iter().map(|granule| granule.page_ends.len()).sum::<usize>() <= 1,
+        fixed: classified.as_ref().map(|found| FixedCells::find(&batch.attributes, found)),
+        classified,
+        cuts: [Cut::default(); COLUMN_COUNT],
+        attribute_cuts: AttributeOwner::ALL
+            .map(|owner| vec![Cut::default(); table_of(batch, owner).columns.len()]),
         sink: Sink::default(),
         packer: Packer::new(options.profile)?,
         renumber: Renumber::default(),
@@ -41,15 +55,16 @@ pub fn encode(batch: &SpanBatch, options: EncodeOptions) -> Result<Vec<u8>, Segm
     };
     encoder.write_dictionaries()?;
     let mut tables = AttributeOwner::ALL.map(|owner| AttributeEncoder::new(table_of(batch, owner)));
+    encoder.write_classes()?;
     encoder.write_tables()?;
-    for rows in granules {
-        encoder.write_granule(rows, &mut tables)?;
+    for granule in granules {
+        encoder.write_granule(&granule, &mut tables)?;
     }
     encoder.finish()
 }
 
 /// The attribute table of an owner.
-fn table_of(batch: &SpanBatch, owner: AttributeOwner) -> &fanal_model::AttributeTable {
+pub(super) fn table_of(batch: &SpanBatch, owner: AttributeOwner) -> &fanal_model::AttributeTable {
     match owner {
         AttributeOwner::Span => &batch.attributes,
         AttributeOwner::Event => &batch.events.attributes,
@@ -57,7 +72,8 @@ fn table_of(batch: &SpanBatch, owner: AttributeOwner) -> &fanal_model::Attribute
     }
 }
 
-fn text_of(batch: &SpanBatch, column: TextColumn) -> &DictionaryColumn {
+/// A fixed text column.
+pub(super) fn text_of(batch: &SpanBatch, column: TextColumn) -> &DictionaryColumn {
     match column {
         TextColumn::Names => &batch.names,
         TextColumn::Resources => &batch.resources,
@@ -69,11 +85,32 @@ fn text_of(batch: &SpanBatch, column: TextColumn) -> &DictionaryColumn {
     }
 }
 
-/// Cuts rows into granules: at the first trace boundary behind `granule_rows`, or a quarter further at the latest.
-fn plan(batch: &SpanBatch, granule_rows: usize) -> Vec<Range<usize>> {
-    let target = granule_rows.clamp(1, GRANULE_ROWS_MAX);
+/// Rows of a granule.
+#[derive(Debug, Clone)]
+struct GranulePlan {
+    rows: Range<usize>,
+    /// One past the last row of each page.
+    page_ends: Vec<usize>,
+}
+
+/// Cuts rows into granules of whole pages.
+fn plan(batch: &SpanBatch, options: EncodeOptions) -> Vec<GranulePlan> {
+    let granule_rows = options.granule_rows.clamp(1, GRANULE_ROWS_MAX);
+    let page_rows = options.page_rows.clamp(1, granule_rows);
+    let pages = plan_pages(batch, page_rows);
+    pages
+        .chunks(granule_rows / page_rows)
+        .map(|pages| GranulePlan {
+            rows: pages[0].start..pages[pages.len() - 1].end,
+            page_ends: pages.iter().map(|page| page.end).collect(),
+        })
+        .collect()
+}
+
+/// Cuts rows at the first trace boundary behind `target` rows, or a quarter further at the latest.
+fn plan_pages(batch: &SpanBatch, target: usize) -> Vec<Range<usize>> {
     let rows = batch.len();
-    let mut granules = Vec::new();
+    let mut pages = Vec::new();
     let mut start = 0;
     while start < rows {
         let earliest = start + target;
@@ -85,46 +122,70 @@ fn plan(batch: &SpanBatch, granule_rows: usize) -> Vec<Range<usize>> {
                 |&row: &usize| batch.trace_ids.get(row) != batch.trace_ids.get(row - 1);
             (earliest..=latest).find(is_boundary).unwrap_or(earliest)
         };
-        granules.push(start..end);
+        pages.push(start..end);
         start = end;
     }
-    granules
+    pages
 }
 
 /// Items of some rows, from the ends of each row's items.
-fn items_of(ends: &[u32], rows: &Range<usize>) -> Range<usize> {
+pub(super) fn items_of(ends: &[u32], rows: &Range<usize>) -> Range<usize> {
     let before = |row: usize| row.checked_sub(1).and_then(|last| ends.get(last)).copied();
     cast::index(before(rows.start).unwrap_or(0))..cast::index(before(rows.end).unwrap_or(0))
 }
 
-/// How many items each row has.
-fn counts_of(ends: &[u32], rows: &Range<usize>) -> Vec<u32> {
-    let mut last = cast::narrow(items_of(ends, rows).start);
-    let mut count = |&end: &u32| {
-        let count = end - last;
-        last = end;
-        count
-    };
-    ends[rows.clone()].iter().map(&mut count).collect()
+/// Rows, events or links of a granule.
+#[derive(Debug)]
+pub(super) struct Items {
+    /// Of the batch.
+    pub(super) range: Range<usize>,
+    /// One past the last of each page, counted within the granule.
+    pub(super) page_ends: Vec<usize>,
 }
 
-struct Encoder<'a> {
-    batch: &'a SpanBatch,
-    /// Whether one granule holds all, so that its own tables serve as well as dictionaries.
-    is_whole: bool,
-    sink: Sink,
-    packer: Packer,
-    renumber: Renumber,
+impl Items {
+    fn new(range: Range<usize>, row_ends: &[usize], end_of: impl Fn(usize) -> usize) -> Self {
+        let page_ends = row_ends.iter().map(|&row| end_of(row) - range.start).collect();
+        Self { range, page_ends }
+    }
+
+    fn of(ends: &[u32], plan: &GranulePlan) -> Self {
+        Self::new(items_of(ends, &plan.rows), &plan.page_ends, |row| {
+            items_of(ends, &(row..row)).end
+        })
+    }
+
+    /// The items of each page, of the batch.
+    fn pages(&self) -> Vec<Range<usize>> {
+        let starts = std::iter::once(0).chain(self.page_ends.iter().copied());
+        let base = self.range.start;
+        starts.zip(&self.page_ends).map(|(start, end)| base + start..base + end).collect()
+    }
+}
+
+/// What encoding a segment keeps.
+pub(super) struct Encoder<'a> {
+    pub(super) batch: &'a SpanBatch,
+    /// Whether one page holds all, so that its own tables serve as well as dictionaries.
+    pub(super) is_whole: bool,
+    pub(super) sink: Sink,
+    pub(super) packer: Packer,
+    pub(super) renumber: Renumber,
     sets: [CodeSets; 3],
-    directory: Directory,
+    pub(super) directory: Directory,
+    pub(super) classified: Option<Classified>,
+    fixed: Option<FixedCells>,
+    pub(super) cuts: [Cut; COLUMN_COUNT],
+    attribute_cuts: [Vec<Cut>; AttributeOwner::ALL.len()],
 }
 
 impl Encoder<'_> {
-    fn uses_dictionary(&self, column: &DictionaryColumn) -> bool {
-        let (values, entries) = (column.codes.len(), column.table.len());
+    /// Whether a dictionary pays for a column of which granules store so many values.
+    fn uses_dictionary(&self, column: &DictionaryColumn, values: usize) -> bool {
+        let entries = column.table.len();
         let pays = entries <= values / DICTIONARY_USES_MIN
             && column.table.bytes.len() <= DICTIONARY_BYTES_MAX;
-        values > 0 && (entries == 1 || (pays && !self.is_whole))
+        !column.codes.is_empty() && (entries == 1 || (pays && !self.is_whole))
     }
 
     fn write_dictionary(&mut self, table: &BytesTable) -> Result<Extent, SegmentError> {
@@ -143,9 +204,17 @@ impl Encoder<'_> {
         for column in TEXT_COLUMNS {
             let texts = text_of(self.batch, column);
             let is_needed = column.is_always_coded() && !texts.codes.is_empty();
-            if is_needed || self.uses_dictionary(texts) {
+            if is_needed || self.uses_dictionary(texts, texts.codes.len()) {
                 self.directory.texts[column.place()] = self.write_dictionary(&texts.table)?;
             }
+        }
+        Ok(())
+    }
+
+    fn write_classes(&mut self) -> Result<(), SegmentError> {
+        if let Some(classified) = &self.classified {
+            classified.classes.encode(&mut self.packer, &mut self.sink.bytes)?;
+            self.directory.classes = self.sink.close_chunk()?;
         }
         Ok(())
     }
@@ -156,41 +225,70 @@ impl Encoder<'_> {
             let mut directory = TableDirectory::default();
             super::attributes::encode_shapes(table, &mut self.packer, &mut self.sink.bytes)?;
             directory.shapes = self.sink.close_chunk()?;
-            for column in &table.columns {
+            for (number, column) in table.columns.iter().enumerate() {
                 let (kind, texts) = super::attributes::describe(&column.values);
+                let fixed = self.fixed.as_ref().filter(|_| owner == AttributeOwner::Span);
+                let fixed_count = fixed.map_or(0, |fixed| fixed.count(number));
+                let stored = column.values.len().saturating_sub(fixed_count);
                 let dictionary = match texts {
-                    Some(texts) if self.uses_dictionary(texts) => {
+                    Some(texts) if self.uses_dictionary(texts, stored) => {
                         self.write_dictionary(&texts.table)?
                     }
                     _ => Extent::default(),
                 };
-                directory.columns.push(super::AttributeColumnMeta {
-                    key: column.key.clone(),
-                    kind,
-                    has_dictionary: dictionary.length > 0,
-                });
+                let has_dictionary = dictionary.length > 0;
+                let key = column.key.clone();
+                directory.columns.push(AttributeColumnMeta { key, kind, has_dictionary });
                 directory.dictionaries.push(dictionary);
+                let fixed = match fixed_count {
+                    0 => Extent::default(),
+                    _ => self.write_fixed(number, &column.values, has_dictionary)?,
+                };
+                directory.fixed.push(fixed);
             }
             self.directory.tables[owner.place()] = directory;
         }
         Ok(())
     }
 
+    /// Appends the values of a column of span attributes that classes fix.
+    fn write_fixed(
+        &mut self,
+        column: usize,
+        values: &AttributeValues,
+        has_dictionary: bool,
+    ) -> Result<Extent, SegmentError> {
+        let Some(fixed) = &self.fixed else { return Ok(Extent::default()) };
+        let (flags, cells) = fixed.column(column);
+        let cells = Cells::listed(cast::narrow(column), cells);
+        integers::write(&flags, Nature::Codes, &mut self.packer, &mut self.sink.bytes)?;
+        let mut context = Context {
+            has_dictionary,
+            is_whole: false,
+            renumber: &mut self.renumber,
+            packer: &mut self.packer,
+        };
+        let range = 0..cells.stored();
+        encode_values(values, &cells, range, &mut context, &mut self.sink.bytes)?;
+        self.sink.close_chunk()
+    }
+
     fn write_granule(
         &mut self,
-        rows: Range<usize>,
+        plan: &GranulePlan,
         tables: &mut [AttributeEncoder<'_>; 3],
     ) -> Result<(), SegmentError> {
         let batch = self.batch;
+        let rows = plan.rows.clone();
         let offset = self.sink.offset();
-        let events = items_of(&batch.events.ends, &rows);
-        let links = items_of(&batch.links.ends, &rows);
-        let mut column_ends = [0; COLUMN_COUNT];
-        self.write_span_columns(&rows, offset, &mut column_ends)?;
-        self.write_event_columns(&rows, &events, offset, &mut column_ends)?;
-        self.write_link_columns(&rows, &links, offset, &mut column_ends)?;
+        let items = [
+            Items::new(rows.clone(), &plan.page_ends, |row| row),
+            Items::of(&batch.events.ends, plan),
+            Items::of(&batch.links.ends, plan),
+        ];
+        let column_ends = ColumnWriter::new(self, offset, &items).write_all()?;
         let mut attributes = Vec::new();
-        for (owner, items) in AttributeOwner::ALL.into_iter().zip([&rows, &events, &links]) {
+        for (owner, items) in AttributeOwner::ALL.into_iter().zip(&items) {
             self.write_attributes(owner, items, offset, tables, &mut attributes)?;
         }
         let times = statistics::times(batch, rows.clone());
@@ -200,8 +298,8 @@ impl Encoder<'_> {
         };
         self.directory.granules.push(Granule {
             rows: cast::narrow(rows.start)..cast::narrow(rows.end),
-            event_count: bounded("events of a granule", events.len())?,
-            link_count: bounded("links of a granule", links.len())?,
+            event_count: bounded("events of a granule", items[1].range.len())?,
+            link_count: bounded("links of a granule", items[2].range.len())?,
             start_min_unix_nanos: times.start_min,
             start_max_unix_nanos: times.start_max,
             end_max_unix_nanos: times.end_max,
@@ -212,6 +310,7 @@ impl Encoder<'_> {
             names: set(names, &batch.names),
             resources: set(resources, &batch.resources),
             scopes: set(scopes, &batch.scopes),
+            page_ends: items[0].page_ends.iter().map(|&end| cast::narrow(end)).collect(),
             attributes,
             offset,
             column_ends,
@@ -219,130 +318,48 @@ impl Encoder<'_> {
         Ok(())
     }
 
-    fn write_span_columns(
-        &mut self,
-        rows: &Range<usize>,
-        offset: u64,
-        ends: &mut [u32; COLUMN_COUNT],
-    ) -> Result<(), SegmentError> {
-        let batch = self.batch;
-        let starts = &batch.start_unix_nanos[rows.clone()];
-        let span_ids = &batch.span_ids[rows.clone()];
-        let mut writer = ColumnWriter { encoder: self, offset, ends };
-        writer.integers(Column::Starts, starts, Nature::Numbers)?;
-        let durations: Vec<u64> = starts
-            .iter()
-            .zip(&batch.end_unix_nanos[rows.clone()])
-            .map(|(&start, &end)| zigzag(end.wrapping_sub(start).cast_signed()))
-            .collect();
-        writer.integers(Column::Durations, &durations, Nature::Numbers)?;
-        writer.texts(TextColumn::Names, rows)?;
-        writer.texts(TextColumn::Resources, rows)?;
-        writer.texts(TextColumn::Scopes, rows)?;
-        writer.integers(Column::Kinds, &batch.kinds[rows.clone()], Nature::Codes)?;
-        writer.integers(Column::StatusCodes, &batch.status_codes[rows.clone()], Nature::Codes)?;
-        writer.chunk(Column::TraceIds, |packer, out| {
-            ids::write_trace_ids(&batch.trace_ids[rows.clone()], packer, out)
-        })?;
-        writer.chunk(Column::SpanIds, |packer, out| ids::write_span_ids(span_ids, packer, out))?;
-        let parents = &batch.parent_span_ids[rows.clone()];
-        if parents.iter().any(|parent| !parent.is_zero()) {
-            writer.chunk(Column::Parents, |packer, out| {
-                ids::write_parents(parents, span_ids, packer, out)
-            })?;
-        }
-        writer.integers(Column::Flags, &batch.flags[rows.clone()], Nature::Codes)?;
-        writer.texts(TextColumn::TraceStates, rows)?;
-        writer.texts(TextColumn::StatusMessages, rows)?;
-        writer.sparse(Column::DroppedAttributes, &batch.dropped_attributes_counts, rows)?;
-        writer.sparse(Column::DroppedEvents, &batch.dropped_events_counts, rows)?;
-        writer.sparse(Column::DroppedLinks, &batch.dropped_links_counts, rows)?;
-        let shapes = &batch.attributes.rows[rows.clone()];
-        writer.integers(Column::SpanShapes, shapes, Nature::Codes)
-    }
-
-    fn write_event_columns(
-        &mut self,
-        rows: &Range<usize>,
-        items: &Range<usize>,
-        offset: u64,
-        ends: &mut [u32; COLUMN_COUNT],
-    ) -> Result<(), SegmentError> {
-        let (batch, events) = (self.batch, &self.batch.events);
-        let mut writer = ColumnWriter { encoder: self, offset, ends };
-        let counts = counts_of(&events.ends, rows);
-        writer.integers(Column::EventCounts, &counts, Nature::Codes)?;
-        let span_starts = batch.start_unix_nanos[rows.clone()]
-            .iter()
-            .zip(&counts)
-            .flat_map(|(&start, &count)| std::iter::repeat_n(start, cast::index(count)));
-        let times: Vec<u64> = events.time_unix_nanos[items.clone()]
-            .iter()
-            .zip(span_starts)
-            .map(|(&time, start)| zigzag(time.wrapping_sub(start).cast_signed()))
-            .collect();
-        writer.integers(Column::EventTimes, &times, Nature::Numbers)?;
-        writer.texts(TextColumn::EventNames, items)?;
-        writer.sparse(Column::EventDropped, &events.dropped_attributes_counts, items)?;
-        let shapes = &events.attributes.rows[items.clone()];
-        writer.integers(Column::EventShapes, shapes, Nature::Codes)
-    }
-
-    fn write_link_columns(
-        &mut self,
-        rows: &Range<usize>,
-        items: &Range<usize>,
-        offset: u64,
-        ends: &mut [u32; COLUMN_COUNT],
-    ) -> Result<(), SegmentError> {
-        let links = &self.batch.links;
-        let mut writer = ColumnWriter { encoder: self, offset, ends };
-        writer.integers(Column::LinkCounts, &counts_of(&links.ends, rows), Nature::Codes)?;
-        if !items.is_empty() {
-            writer.chunk(Column::LinkTraceIds, |packer, out| {
-                ids::write_trace_ids(&links.trace_ids[items.clone()], packer, out)
-            })?;
-            writer.chunk(Column::LinkSpanIds, |packer, out| {
-                ids::write_span_ids(&links.span_ids[items.clone()], packer, out)
-            })?;
-        }
-        writer.texts(TextColumn::LinkTraceStates, items)?;
-        writer.integers(Column::LinkFlags, &links.flags[items.clone()], Nature::Codes)?;
-        writer.sparse(Column::LinkDropped, &links.dropped_attributes_counts, items)?;
-        let shapes = &links.attributes.rows[items.clone()];
-        writer.integers(Column::LinkShapes, shapes, Nature::Codes)?;
-        // Columns that were skipped end where the one before them ends.
-        for place in 1..COLUMN_COUNT {
-            ends[place] = ends[place].max(ends[place - 1]);
-        }
-        Ok(())
-    }
-
     fn write_attributes(
         &mut self,
         owner: AttributeOwner,
-        items: &Range<usize>,
+        items: &Items,
         offset: u64,
         tables: &mut [AttributeEncoder<'_>; 3],
         stats: &mut Vec<AttributeStats>,
     ) -> Result<(), SegmentError> {
         let table = table_of(self.batch, owner);
-        for (column, cells) in tables[owner.place()].cells(items) {
-            let values = &table.columns[cast::index(column)].values;
-            let meta = &self.directory.tables[owner.place()].columns[cast::index(column)];
-            let mut context = super::attributes::Context {
-                has_dictionary: meta.has_dictionary,
-                is_whole: self.is_whole,
-                renumber: &mut self.renumber,
-                packer: &mut self.packer,
-            };
-            encode_values(values, cells.clone(), &mut context, &mut self.sink.bytes)?;
-            self.sink.close_chunk()?;
+        let fixed = self.classified.as_ref().zip(self.fixed.as_ref());
+        let fixed = fixed
+            .filter(|(found, _)| owner == AttributeOwner::Span && found.classes.has_shapes())
+            .map(|(found, fixed)| (&*found.codes, fixed));
+        for cells in tables[owner.place()].cells(&items.pages(), fixed) {
+            let place = cast::index(cells.column);
+            let values = &table.columns[place].values;
+            let meta = &self.directory.tables[owner.place()].columns[place];
+            let is_empty = matches!(values, AttributeValues::Empty(_));
+            if cells.stored() > 0 && !is_empty {
+                let mut context = Context {
+                    has_dictionary: meta.has_dictionary,
+                    is_whole: self.is_whole,
+                    renumber: &mut self.renumber,
+                    packer: &mut self.packer,
+                };
+                let pages = PageEnds { ends: &cells.page_ends, are_rows: false };
+                let cut = &mut self.attribute_cuts[owner.place()][place];
+                let numbers = numbers(values, &cells);
+                pages::write_chunk(
+                    &mut self.sink,
+                    pages,
+                    cut,
+                    numbers.as_deref(),
+                    |range, out| encode_values(values, &cells, range, &mut context, out),
+                )?;
+            }
             stats.push(AttributeStats {
                 owner,
-                column,
-                count: bounded("values of an attribute in a granule", cells.len())?,
-                range: statistics::range(values, cells),
+                column: cells.column,
+                count: bounded("values of an attribute in a granule", cells.all.len())?,
+                stored: bounded("values of an attribute in a granule", cells.stored())?,
+                range: statistics::range(values, cells.all.clone()),
                 end: relative_end(&self.sink, offset)?,
             });
         }
@@ -373,79 +390,12 @@ fn bounded(part: &'static str, count: usize) -> Result<u32, SegmentError> {
     }
 }
 
-fn relative_end(sink: &Sink, offset: u64) -> Result<u32, SegmentError> {
+/// Length of the granule at `offset` so far.
+pub(super) fn relative_end(sink: &Sink, offset: u64) -> Result<u32, SegmentError> {
     let observed = sink.offset() - offset;
     u32::try_from(observed).map_err(|_| SegmentError::TooLarge {
         part: "bytes of a granule",
         observed,
         limit: u64::from(u32::MAX),
     })
-}
-
-/// Writes the fixed columns of one granule.
-struct ColumnWriter<'w, 'a> {
-    encoder: &'w mut Encoder<'a>,
-    offset: u64,
-    ends: &'w mut [u32; COLUMN_COUNT],
-}
-
-impl ColumnWriter<'_, '_> {
-    fn chunk(
-        &mut self,
-        column: Column,
-        write: impl FnOnce(&mut Packer, &mut Vec<u8>) -> Result<(), SegmentError>,
-    ) -> Result<(), SegmentError> {
-        write(&mut self.encoder.packer, &mut self.encoder.sink.bytes)?;
-        self.encoder.sink.close_chunk()?;
-        self.ends[column as usize] = relative_end(&self.encoder.sink, self.offset)?;
-        Ok(())
-    }
-
-    /// No chunk where every value is zero.
-    fn integers<T: integers::Word>(
-        &mut self,
-        column: Column,
-        values: &[T],
-        nature: Nature,
-    ) -> Result<(), SegmentError> {
-        if values.iter().all(|value| value.wide() == 0) {
-            return Ok(());
-        }
-        self.chunk(column, |packer, out| integers::write(values, nature, packer, out))
-    }
-
-    fn sparse(
-        &mut self,
-        column: Column,
-        values: &SparseColumn,
-        rows: &Range<usize>,
-    ) -> Result<(), SegmentError> {
-        if values.values.len() <= rows.start {
-            return Ok(());
-        }
-        let values: Vec<u32> = rows.clone().map(|row| values.get(row)).collect();
-        self.integers(column, &values, Nature::Codes)
-    }
-
-    fn texts(&mut self, column: TextColumn, rows: &Range<usize>) -> Result<(), SegmentError> {
-        let encoder = &mut *self.encoder;
-        let texts = text_of(encoder.batch, column);
-        let codes = &texts.codes[rows.clone()];
-        if codes.is_empty() {
-            return Ok(());
-        }
-        if encoder.directory.texts[column.place()].length > 0 {
-            return self.integers(column.column(), codes, Nature::Codes);
-        }
-        let is_whole = encoder.is_whole;
-        text::write_local(
-            codes,
-            &texts.table,
-            is_whole,
-            &mut encoder.renumber,
-            &mut encoder.packer,
-            &mut encoder.sink.bytes,
-        )?;
-        self.chunk(column.column(), |_, _| Ok(()))
-    }
 }

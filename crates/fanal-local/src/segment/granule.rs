@@ -37,6 +37,8 @@ pub struct Granule {
     pub resources: CodeSet,
     /// Scopes that occur.
     pub scopes: CodeSet,
+    /// One past the last row of each page, counted within the granule.
+    pub(super) page_ends: Box<[u32]>,
     /// Attribute columns that occur, by owner and column.
     pub(super) attributes: Vec<AttributeStats>,
     /// Where the granule begins in the segment.
@@ -54,6 +56,8 @@ pub struct AttributeStats {
     pub column: u32,
     /// Values in this granule, at least one.
     pub count: u32,
+    /// How many of them lie in the granule; the class of their span tells the others.
+    pub(super) stored: u32,
     /// Least and greatest value of a numeric column; `None` for other types and where every value is NaN.
     pub range: Option<NumericRange>,
     /// One past the last byte of the chunk, from the granule's offset.
@@ -94,6 +98,22 @@ impl Granule {
     /// Number of rows.
     pub fn row_count(&self) -> usize {
         self.rows.len()
+    }
+
+    /// The pages that hold some rows, which are counted within the granule.
+    pub(super) fn pages_of(&self, rows: &Range<usize>) -> Range<usize> {
+        let page_of = |row: usize| self.page_ends.partition_point(|&end| cast::index(end) <= row);
+        let last = rows.end.checked_sub(1).filter(|_| !rows.is_empty());
+        page_of(rows.start)..last.map_or(page_of(rows.start), |row| page_of(row) + 1)
+    }
+
+    /// Rows of some pages, counted within the granule.
+    pub(super) fn rows_of(&self, pages: &Range<usize>) -> Range<usize> {
+        let before = |page: usize| {
+            let end = page.checked_sub(1).and_then(|last| self.page_ends.get(last));
+            end.map_or(0, |&end| cast::index(end))
+        };
+        before(pages.start)..before(pages.end).max(before(pages.start))
     }
 
     /// Whether a span may be of this kind.

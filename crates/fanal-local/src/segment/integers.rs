@@ -25,7 +25,7 @@ const FRAME_VALUES: usize = 128;
 const PCO_VALUES_MIN: usize = 48;
 
 /// pco level of the small profile.
-const PCO_LEVEL: usize = 4;
+pub(super) const PCO_LEVEL: usize = 4;
 
 /// Most different values of the form that lists them.
 const CHOICES_MAX: usize = 256;
@@ -286,6 +286,14 @@ pub(super) fn read<T: Word>(reader: &mut Reader<'_>, count: usize) -> Result<Vec
     }
 }
 
+/// Numbers as values of a type that must hold them.
+pub(super) fn narrowed<T: Word>(numbers: Vec<u64>) -> Result<Vec<T>, Flaw> {
+    if numbers.iter().any(|&number| number > T::MAX) {
+        return Err(Flaw("integer out of range"));
+    }
+    Ok(numbers.into_iter().map(T::low).collect())
+}
+
 /// `base`, where it and everything up to `span` above it fits the type.
 fn checked<T: Word>(base: u64, span: u64) -> Result<u64, Flaw> {
     let fits = base.checked_add(span).is_some_and(|greatest| greatest <= T::MAX);
@@ -330,10 +338,7 @@ fn read_pco<T: Word>(reader: &mut Reader<'_>, count: usize) -> Result<Vec<T>, Fl
     if progress.n_processed != count || !progress.finished {
         return Err(Flaw("number of integers"));
     }
-    if wide.iter().any(|&value| value > T::MAX) {
-        return Err(Flaw("integer out of range"));
-    }
-    Ok(wide.into_iter().map(T::low).collect())
+    narrowed(wide)
 }
 
 fn read_choices<T: Word>(reader: &mut Reader<'_>, count: usize) -> Result<Vec<T>, Flaw> {
@@ -369,10 +374,7 @@ fn read_planes<T: Word>(reader: &mut Reader<'_>, count: usize) -> Result<Vec<T>,
             *value = value.saturating_add(u64::from(byte) << shift);
         }
     }
-    if wide.iter().any(|&value| value > T::MAX) {
-        return Err(Flaw("integer out of range"));
-    }
-    Ok(wide.into_iter().map(T::low).collect())
+    narrowed(wide)
 }
 
 #[cfg(test)]

@@ -12,11 +12,13 @@ use std::fmt;
 pub enum Part {
     /// The dictionary of a fixed text column.
     TextDictionary(TextColumn),
+    /// The table of classes.
+    Classes,
     /// A fixed column over all granules, by its name.
     Column(&'static str),
     /// The shapes of the attributes of an owner.
     Shapes(AttributeOwner),
-    /// The dictionary of an attribute column.
+    /// The dictionary of an attribute column, and the values of it that classes fix.
     AttributeDictionary(AttributeOwner, Box<str>, Option<AttributeType>),
     /// The values of an attribute column over all granules.
     Attribute(AttributeOwner, Box<str>, Option<AttributeType>),
@@ -30,6 +32,7 @@ impl Part {
         match self {
             Self::TextDictionary(column) => Some(column.column().name()),
             Self::Column(name) => Some(name),
+            Self::Classes => Some(Column::Classes.name()),
             _ => None,
         }
     }
@@ -39,6 +42,7 @@ impl fmt::Display for Part {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
             Self::TextDictionary(column) => format!("dictionary {}", column.column().name()),
+            Self::Classes => "classes table".to_owned(),
             Self::Column(name) => (*name).to_owned(),
             Self::Shapes(owner) => format!("{owner:?} shapes table"),
             Self::AttributeDictionary(owner, key, kind) => {
@@ -57,6 +61,7 @@ pub(super) fn bytes_by_part(directory: &Directory, byte_length: u64) -> Vec<(Par
     for (column, extent) in TEXT_COLUMNS.into_iter().zip(&directory.texts) {
         parts.push((Part::TextDictionary(column), u64::from(extent.length)));
     }
+    parts.push((Part::Classes, u64::from(directory.classes.length)));
     let mut columns = vec![0_u64; Column::ALL.len()];
     let mut attributes: BTreeMap<(AttributeOwner, u32), u64> = BTreeMap::new();
     for granule in &directory.granules {
@@ -76,12 +81,12 @@ pub(super) fn bytes_by_part(directory: &Directory, byte_length: u64) -> Vec<(Par
     }
     for (owner, table) in AttributeOwner::ALL.into_iter().zip(&directory.tables) {
         parts.push((Part::Shapes(owner), u64::from(table.shapes.length)));
-        for (column, (meta, dictionary)) in (0..).zip(table.columns.iter().zip(&table.dictionaries))
-        {
+        let extents = table.dictionaries.iter().zip(&table.fixed);
+        for (column, (meta, (dictionary, fixed))) in (0..).zip(table.columns.iter().zip(extents)) {
             let bytes = attributes.get(&(owner, column)).copied().unwrap_or(0);
             let (key, kind) = (meta.key.clone(), meta.kind);
-            let dictionary = u64::from(dictionary.length);
-            parts.push((Part::AttributeDictionary(owner, key.clone(), kind), dictionary));
+            let once = u64::from(dictionary.length) + u64::from(fixed.length);
+            parts.push((Part::AttributeDictionary(owner, key.clone(), kind), once));
             parts.push((Part::Attribute(owner, key, kind), bytes));
         }
     }

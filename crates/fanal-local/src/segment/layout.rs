@@ -9,7 +9,7 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Magic and, as the last byte, version: the last bytes of a segment.
-pub(super) const MAGIC: [u8; 8] = *b"FNLSEG\0\x01";
+pub(super) const MAGIC: [u8; 8] = *b"FNLSEG\0\x02";
 
 /// Version that this program writes and reads.
 pub(super) const VERSION: u8 = MAGIC[7];
@@ -22,6 +22,7 @@ pub(super) const CHECKSUM_BYTES: usize = 4;
 pub(super) enum Column {
     Starts,
     Durations,
+    Classes,
     Names,
     Resources,
     Scopes,
@@ -56,6 +57,7 @@ impl Column {
     pub(super) const ALL: [Self; COLUMN_COUNT] = [
         Self::Starts,
         Self::Durations,
+        Self::Classes,
         Self::Names,
         Self::Resources,
         Self::Scopes,
@@ -90,6 +92,7 @@ impl Column {
         match self {
             Self::Starts => "starts",
             Self::Durations => "durations",
+            Self::Classes => "classes",
             Self::Names => "names",
             Self::Resources => "resources",
             Self::Scopes => "scopes",
@@ -117,6 +120,24 @@ impl Column {
             Self::LinkFlags => "link flags",
             Self::LinkDropped => "dropped link attributes counts",
             Self::LinkShapes => "link shapes",
+        }
+    }
+}
+
+impl Column {
+    /// Whose values it holds.
+    pub(super) fn owner(self) -> AttributeOwner {
+        match self {
+            Self::EventTimes | Self::EventNames | Self::EventDropped | Self::EventShapes => {
+                AttributeOwner::Event
+            }
+            Self::LinkTraceIds
+            | Self::LinkSpanIds
+            | Self::LinkTraceStates
+            | Self::LinkFlags
+            | Self::LinkDropped
+            | Self::LinkShapes => AttributeOwner::Link,
+            _ => AttributeOwner::Span,
         }
     }
 }
@@ -154,15 +175,6 @@ impl TextColumn {
             Self::StatusMessages => Column::StatusMessages,
             Self::EventNames => Column::EventNames,
             Self::LinkTraceStates => Column::LinkTraceStates,
-        }
-    }
-
-    /// Whose values it holds.
-    pub(super) fn owner(self) -> AttributeOwner {
-        match self {
-            Self::EventNames => AttributeOwner::Event,
-            Self::LinkTraceStates => AttributeOwner::Link,
-            _ => AttributeOwner::Span,
         }
     }
 

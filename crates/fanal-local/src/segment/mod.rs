@@ -10,22 +10,30 @@ mod attributes;
 mod bits;
 mod cache;
 mod chunk;
+mod classes;
+mod column_writer;
 mod columns;
 mod compress;
 mod directory;
 mod encode;
 mod error;
+mod fixed;
 mod granule;
 mod ids;
 mod integers;
 mod inventory;
 mod join;
 mod layout;
+mod pages;
 mod reader;
+mod shared;
 mod source;
 mod statistics;
 mod text;
+mod tokens;
+mod trailer;
 
+pub use classes::Classes;
 pub use encode::encode;
 pub use error::SegmentError;
 pub use granule::{AttributeStats, CodeSet, Granule, NumericRange};
@@ -37,6 +45,9 @@ use fanal_model::{AttributeType, DictionaryColumn};
 
 /// Rows of a granule of a block, the value that measured best.
 pub const GRANULE_ROWS: usize = 8192;
+
+/// Rows of a page of a block: what a fetch of one trace reads of each large column.
+pub const PAGE_ROWS: usize = 1024;
 
 /// Most rows that [`EncodeOptions::granule_rows`] can ask for; more are clamped.
 pub const GRANULE_ROWS_MAX: usize = 1 << 16;
@@ -57,13 +68,20 @@ pub struct EncodeOptions {
     pub profile: Profile,
     /// Rows of a granule, about: granules end at the next trace boundary within a quarter more.
     pub granule_rows: usize,
+    /// Rows of a page, about: pages end at trace boundaries too. A granule has at least one.
+    pub page_rows: usize,
 }
 
 impl EncodeOptions {
     /// For log records: fast, in as few granules as possible.
-    pub const LOG: Self = Self { profile: Profile::Fast, granule_rows: GRANULE_ROWS_MAX };
-    /// For blocks: small, in granules of [`GRANULE_ROWS`].
-    pub const BLOCK: Self = Self { profile: Profile::Small, granule_rows: GRANULE_ROWS };
+    pub const LOG: Self = Self {
+        profile: Profile::Fast,
+        granule_rows: GRANULE_ROWS_MAX,
+        page_rows: GRANULE_ROWS_MAX,
+    };
+    /// For blocks: small, in granules of [`GRANULE_ROWS`] and pages of [`PAGE_ROWS`].
+    pub const BLOCK: Self =
+        Self { profile: Profile::Small, granule_rows: GRANULE_ROWS, page_rows: PAGE_ROWS };
 }
 
 /// Whose attributes a table holds.

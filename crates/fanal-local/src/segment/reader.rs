@@ -2,14 +2,18 @@
 //! on each call.
 
 use super::assemble::Assembly;
-use super::attributes::decode_shapes;
+use super::attributes::{decode_shapes, decode_values};
 use super::cache::Cache;
-use super::chunk::{decode_chunk, read_bytes};
+use super::chunk::decode_chunk;
+use super::classes::Classes;
 use super::columns::GranuleReader;
 use super::directory::Directory;
+use super::fixed::FixedValues;
+use super::integers;
 use super::inventory::Part;
-use super::layout::{Column, Extent, MAGIC, VERSION};
+use super::layout::{Column, Extent};
 use super::text::{ENTRIES_MAX, read_table};
+use super::trailer::{TAIL_BYTES, read_directory};
 use super::{
     AttributeColumnMeta, AttributeOwner, ColumnValues, DictionaryId, Granule, ReadAt, SegmentError,
     TextColumn, TextValues,
@@ -20,19 +24,9 @@ use fanal_model::{BytesTable, SpanBatch, SpanId, TraceId};
 use fanal_storage::Projection;
 use std::ops::Range;
 use std::sync::Arc;
-use xxhash_rust::xxh3::Xxh3Default;
 
 /// Shapes of an attribute table: lists of columns, in the order of a row's attributes.
 pub type Shapes = Arc<[Box<[u32]>]>;
-
-/// Bytes of the trailer: stored and decoded length of the directory, length of the segment, checksum, magic.
-const TRAILER_BYTES: u64 = 4 + 4 + 8 + 8 + 8;
-
-/// Bytes of the trailer that the checksum covers, beside the directory.
-const TRAILER_CHECKED_BYTES: usize = 4 + 4 + 8;
-
-/// Bytes read at first from the end; a directory that fits needs no second read.
-const TAIL_BYTES: u64 = 16 << 10;
 
 /// An open segment. Calls may run at the same time from many threads.
 #[derive(Debug)]
@@ -144,6 +138,47 @@ impl Segment {
         Ok(shapes)
     }
 
+    /// The classes of spans; `None` where spans have too little in common. Cached like dictionaries.
+    pub fn classes(&self) -> Result<Option<Arc<Classes>>, SegmentError> {
+        let extent = self.directory.classes;
+        if extent.length == 0 {
+            return Ok(None);
+        }
+        if let Some(classes) = self.cache.classes() {
+            return Ok(Some(classes));
+        }
+        let shape_count = self.shapes(AttributeOwner::Span)?.len();
+        let read = |reader: &mut Reader<'_>| Classes::decode(reader, shape_count);
+        let classes = Arc::new(decode_chunk(&*self.source, None, extent, "classes", read)?);
+        self.cache.keep_classes(&classes);
+        Ok(Some(classes))
+    }
+
+    /// Values of a column of span attributes that classes fix.
+    pub(super) fn fixed(&self, column: u32) -> Result<Option<Arc<FixedValues>>, SegmentError> {
+        let place = cast::index(column);
+        let table = &self.directory.tables[AttributeOwner::Span.place()];
+        let extent = table.fixed.get(place).copied().unwrap_or_default();
+        let Some(meta) = table.columns.get(place).filter(|_| extent.length > 0) else {
+            return Ok(None);
+        };
+        if let Some(fixed) = self.cache.fixed(column) {
+            return Ok(Some(fixed));
+        }
+        let classes = self.classes()?.unwrap_or_default();
+        let shapes = self.shapes(AttributeOwner::Span)?;
+        let read = |reader: &mut Reader<'_>| {
+            let count = FixedValues::flag_count(column, &classes, &shapes);
+            let flags: Vec<u8> = integers::read(reader, count)?;
+            let fixed_count = flags.iter().filter(|&&flag| flag == 1).count();
+            let values = decode_values(reader, meta, fixed_count)?;
+            Ok(FixedValues::new(column, &classes, &shapes, &flags, values))
+        };
+        let fixed = Arc::new(decode_chunk(&*self.source, None, extent, "fixed values", read)?);
+        self.cache.keep_fixed(column, &fixed);
+        Ok(Some(fixed))
+    }
+
     /// Bytes on disk by part, in the order of the format: what an operator or a developer looks at to see where the
     /// bytes go. Attribute columns are summed over granules, dictionaries are told apart.
     pub fn bytes_by_part(&self) -> Vec<(Part, u64)> {
@@ -160,7 +195,10 @@ impl Segment {
         self.cache.clear();
     }
 
-    #[cfg(test)]
+    pub(super) fn source(&self) -> &dyn ReadAt {
+        &*self.source
+    }
+
     pub(super) fn directory(&self) -> &Directory {
         &self.directory
     }
@@ -173,8 +211,77 @@ impl Segment {
             index: cast::wide(index),
             count: cast::wide(granules.len()),
         })?;
-        let (source, directory) = (&*self.source, &self.directory);
-        Ok(GranuleReader { source, directory, granule, ahead: None })
+        Ok(GranuleReader::new(self, granule, &(0..granule.row_count())))
+    }
+
+    /// Access to the columns of the pages of a granule that hold some rows, which are counted within it.
+    pub(super) fn page_reader(
+        &self,
+        index: usize,
+        rows: &Range<usize>,
+    ) -> Result<GranuleReader<'_>, SegmentError> {
+        let granule = self.granule_reader(index)?.granule;
+        Ok(GranuleReader::new(self, granule, rows))
+    }
+
+    /// Reads a column of some rows page by page.
+    fn of_rows<T>(
+        &self,
+        rows: Range<u32>,
+        read: impl Fn(&GranuleReader<'_>) -> Result<Vec<T>, SegmentError>,
+    ) -> Result<Vec<T>, SegmentError> {
+        let mut values = Vec::with_capacity(rows.len());
+        for (index, rows) in self.parts_of(rows)? {
+            let reader = self.page_reader(index, &rows)?;
+            let skipped = rows.start - reader.rows().start;
+            values.extend(read(&reader)?.into_iter().skip(skipped).take(rows.len()));
+        }
+        Ok(values)
+    }
+
+    /// The granules that hold some rows, each with its rows, counted within it.
+    fn parts_of(&self, rows: Range<u32>) -> Result<Vec<(usize, Range<usize>)>, SegmentError> {
+        if rows.end > self.row_count() {
+            let (index, count) = (u64::from(rows.end), u64::from(self.row_count()));
+            return Err(SegmentError::OutOfRange { part: "row", index, count });
+        }
+        let mut parts = Vec::new();
+        let mut row = rows.start;
+        while row < rows.end {
+            let index = self.granule_of(row);
+            let granule = self.granule_reader(index)?.granule;
+            let end = granule.rows.end.min(rows.end);
+            let first = granule.rows.start;
+            parts.push((index, cast::index(row - first)..cast::index(end - first)));
+            row = end;
+        }
+        Ok(parts)
+    }
+
+    /// Rows of the page that holds a row; none where there is no such row. What lies in one page is read together.
+    pub fn page_of(&self, row: u32) -> Range<u32> {
+        let Some(granule) = self.granules().get(self.granule_of(row)) else { return row..row };
+        let first = granule.rows.start;
+        let within = cast::index(row - first);
+        let pages = granule.pages_of(&(within..within + 1));
+        let rows = granule.rows_of(&pages);
+        first + cast::narrow(rows.start)..first + cast::narrow(rows.end)
+    }
+
+    /// Trace ids of some rows; reads the pages that hold them.
+    pub fn trace_ids_of(&self, rows: Range<u32>) -> Result<Vec<TraceId>, SegmentError> {
+        self.of_rows(rows, |reader| reader.trace_ids())
+    }
+
+    /// Starts of some rows, nanoseconds since the Unix epoch; reads the pages that hold them.
+    pub fn starts_of(&self, rows: Range<u32>) -> Result<Vec<u64>, SegmentError> {
+        self.of_rows(rows, |reader| reader.by_row(Column::Starts))
+    }
+
+    /// Classes of the spans of a granule, indices into [`Segment::classes`]; `None` where there are none.
+    pub fn class_codes(&self, granule: usize) -> Result<Option<Vec<u32>>, SegmentError> {
+        let Some(classes) = self.classes()? else { return Ok(None) };
+        Ok(Some(self.granule_reader(granule)?.class_codes(&classes)?.to_vec()))
     }
 
     /// Trace ids of a granule.
@@ -226,17 +333,17 @@ impl Segment {
 
     /// Kinds of a granule, numbers of OTLP as sent.
     pub fn kinds(&self, granule: usize) -> Result<Vec<u8>, SegmentError> {
-        self.granule_reader(granule)?.by_row(Column::Kinds)
+        self.granule_reader(granule)?.kinds()
     }
 
     /// Status codes of a granule, numbers of OTLP as sent.
     pub fn status_codes(&self, granule: usize) -> Result<Vec<u8>, SegmentError> {
-        self.granule_reader(granule)?.by_row(Column::StatusCodes)
+        self.granule_reader(granule)?.status_codes()
     }
 
     /// Flags of a granule.
     pub fn flags(&self, granule: usize) -> Result<Vec<u32>, SegmentError> {
-        self.granule_reader(granule)?.by_row(Column::Flags)
+        self.granule_reader(granule)?.flags()
     }
 
     /// Name codes of a granule, into the dictionary of [`TextColumn::Names`].
@@ -326,77 +433,16 @@ impl Segment {
         Ok(assembly.finish())
     }
 
-    /// Spans of some rows; decodes the granules that hold them.
+    /// Spans of some rows; reads the pages that hold them.
     pub fn read_rows(
         &self,
         rows: Range<u32>,
         projection: Projection,
     ) -> Result<SpanBatch, SegmentError> {
-        if rows.end > self.row_count() {
-            let (index, count) = (u64::from(rows.end), u64::from(self.row_count()));
-            return Err(SegmentError::OutOfRange { part: "row", index, count });
-        }
         let mut assembly = Assembly::new(self, projection);
-        let mut row = rows.start;
-        while row < rows.end {
-            let index = self.granule_of(row);
-            let granule = self.granule_reader(index)?.granule;
-            let end = granule.rows.end.min(rows.end);
-            let first = granule.rows.start;
-            assembly.append(index, cast::index(row - first)..cast::index(end - first))?;
-            row = end;
+        for (index, rows) in self.parts_of(rows)? {
+            assembly.append(index, rows)?;
         }
         Ok(assembly.finish())
     }
-}
-
-/// Reads and checks trailer and directory.
-fn read_directory(source: &dyn ReadAt, byte_length: u64) -> Result<Directory, SegmentError> {
-    let tail_length = byte_length.min(TAIL_BYTES);
-    let tail_start = byte_length - tail_length;
-    let extent = Extent { offset: tail_start, length: cast::narrow(cast::size(tail_length)) };
-    let mut tail = read_bytes(source, extent)?;
-    let (directory_bytes, raw_length) = check_trailer(&tail, byte_length)?;
-    let needed = u64::from(directory_bytes) + TRAILER_BYTES;
-    let corrupt = |found| SegmentError::Corrupt { part: "directory", offset: tail_start, found };
-    let chunk_bytes = byte_length
-        .checked_sub(needed)
-        .ok_or_else(|| corrupt("directory longer than the segment"))?;
-    if needed > tail_length {
-        let missing =
-            Extent { offset: chunk_bytes, length: cast::narrow(cast::size(needed - tail_length)) };
-        let mut bytes = read_bytes(source, missing)?;
-        bytes.append(&mut tail);
-        tail = bytes;
-    }
-    let from = tail.len() - cast::size(needed);
-    let stored = &tail[from..from + cast::index(directory_bytes)];
-    let trailer = &tail[tail.len() - cast::size(TRAILER_BYTES)..];
-    let mut checksum = Xxh3Default::new();
-    checksum.update(stored);
-    checksum.update(&trailer[..TRAILER_CHECKED_BYTES]);
-    if checksum.digest().to_le_bytes() != trailer[TRAILER_CHECKED_BYTES..][..8] {
-        return Err(corrupt("checksum differs"));
-    }
-    Directory::decode(stored, cast::index(raw_length), chunk_bytes).map_err(|flaw| corrupt(flaw.0))
-}
-
-/// Stored and decoded length of the directory.
-fn check_trailer(tail: &[u8], byte_length: u64) -> Result<(u32, u32), SegmentError> {
-    let unknown = |found| SegmentError::Unknown { found, expected: VERSION };
-    let Some((front, magic)) = tail.split_last_chunk::<8>() else {
-        return Err(unknown([0; 8]));
-    };
-    if *magic != MAGIC {
-        return Err(unknown(*magic));
-    }
-    let corrupt = |found| SegmentError::Corrupt { part: "trailer", offset: byte_length, found };
-    let (front, _) = front.split_last_chunk::<8>().ok_or_else(|| corrupt("too short"))?;
-    let (front, length) = front.split_last_chunk::<8>().ok_or_else(|| corrupt("too short"))?;
-    let (front, raw) = front.split_last_chunk::<4>().ok_or_else(|| corrupt("too short"))?;
-    let (_, stored) = front.split_last_chunk::<4>().ok_or_else(|| corrupt("too short"))?;
-    if u64::from_le_bytes(*length) != byte_length {
-        return Err(corrupt("length of the segment differs"));
-    }
-    Ok((u32::from_le_bytes(*stored), u32::from_le_bytes(*raw)))
 }

@@ -1,18 +1,51 @@
 //! Tables of byte strings, and texts of one granule: codes into a dictionary, or codes with a table of their own.
 
-use super::TextValues;
 use super::compress::{BLOCK_BYTES_MAX, Packer, read_block};
 use super::error::{Flaw, SegmentError};
 use super::integers::{self, Nature};
+use super::tokens::Tokens;
+use super::{Profile, TextValues};
 use fanal_base::cast;
 use fanal_model::nested::{self, Reader};
 use fanal_model::{BytesTable, DictionaryColumn};
+
+/// Forms of a table.
+const PLAIN: u8 = 0;
+const TOKENS: u8 = 1;
 
 /// Most entries of a dictionary: as many as a batch has rows.
 pub(super) const ENTRIES_MAX: usize = fanal_model::batch::ROWS_MAX;
 
 /// Appends a table.
 pub(super) fn write_table(
+    ends: &[u32],
+    bytes: &[u8],
+    packer: &mut Packer,
+    out: &mut Vec<u8>,
+) -> Result<(), SegmentError> {
+    nested::write_length(ends.len(), out);
+    if packer.profile() == Profile::Small
+        && let Some(tokens) = Tokens::of(ends, bytes)
+    {
+        // Both are written: no estimate tells which one the compressor likes better.
+        let begin = out.len();
+        out.push(TOKENS);
+        tokens.write(packer, out)?;
+        let tokens_bytes = out.len() - begin;
+        let mut plain = vec![PLAIN];
+        write_plain(ends, bytes, packer, &mut plain)?;
+        if plain.len() <= tokens_bytes {
+            out.truncate(begin);
+            out.extend_from_slice(&plain);
+        }
+        return Ok(());
+    }
+    out.push(PLAIN);
+    write_plain(ends, bytes, packer, out)
+}
+
+/// Appends the lengths of entries, then the entries.
+pub(super) fn write_plain(
     ends: &[u32],
     bytes: &[u8],
     packer: &mut Packer,
@@ -27,7 +60,6 @@ pub(super) fn write_table(
             length
         })
         .collect();
-    nested::write_length(lengths.len(), out);
     integers::write(&lengths, Nature::Codes, packer, out)?;
     packer.block(bytes, out)
 }
@@ -38,6 +70,15 @@ pub(super) fn read_table(reader: &mut Reader<'_>, entries_max: usize) -> Result<
     if count > entries_max {
         return Err(Flaw("number of entries beyond the limit"));
     }
+    match reader.take(1)?[0] {
+        PLAIN => read_plain(reader, count),
+        TOKENS => Tokens::read(reader, count)?.table(),
+        _ => Err(Flaw("unknown form of a table")),
+    }
+}
+
+/// Reads a table of `count` entries as [`write_plain`] leaves it.
+pub(super) fn read_plain(reader: &mut Reader<'_>, count: usize) -> Result<BytesTable, Flaw> {
     let mut ends: Vec<u32> = integers::read(reader, count)?;
     let mut sum = 0_u32;
     for end in &mut ends {

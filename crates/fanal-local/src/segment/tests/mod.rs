@@ -75,6 +75,11 @@ fn open(bytes: &[u8]) -> Segment {
 
 const PROFILES: [Profile; 2] = [Profile::Fast, Profile::Small];
 
+/// Granules of about four pages.
+fn options(profile: Profile, granule_rows: usize) -> EncodeOptions {
+    EncodeOptions { profile, granule_rows, page_rows: granule_rows.div_ceil(4) }
+}
+
 /// Encodes in every profile and reads back in every way.
 fn check(name: &str, batch: &SpanBatch, granule_rows: &[usize]) {
     let expected = show_all(batch, Projection::Full);
@@ -82,7 +87,7 @@ fn check(name: &str, batch: &SpanBatch, granule_rows: &[usize]) {
     for profile in PROFILES {
         for &granule_rows in granule_rows {
             let name = format!("{name} {profile:?} {granule_rows}");
-            let bytes = encode(batch, EncodeOptions { profile, granule_rows }).expect("encodes");
+            let bytes = encode(batch, options(profile, granule_rows)).expect("encodes");
             let segment = open(&bytes);
             assert_eq!(cast::index(segment.row_count()), batch.len(), "{name}");
             let all = 0..segment.granules().len();

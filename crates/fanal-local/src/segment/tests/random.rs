@@ -156,7 +156,7 @@ proptest! {
         has_magic in any::<bool>(),
     ) {
         if has_magic {
-            bytes.extend_from_slice(b"FNLSEG\0\x01");
+            bytes.extend_from_slice(b"FNLSEG\0\x02");
         }
         prop_assert!(Segment::open(Arc::new(bytes)).is_err());
     }

@@ -2,13 +2,15 @@
 
 use super::super::layout::{CHECKSUM_BYTES, Extent, chunk_checksum};
 use super::super::*;
-use super::varied::{span_id, trace_id, varied};
-use super::{PROFILES, check, open};
+use super::varied::{push_odd_keys, span_id, trace_id, varied, varied_into};
+use super::{PROFILES, check, open, options, show_all};
 use fanal_base::cast;
 use fanal_model::attributes::AttributeValues;
 use fanal_model::{Resource, Scope, SpanBatch, SpanBatchBuilder, SpanFields, ValueRef};
 use fanal_storage::Projection;
+use fanal_testkit::{Generator, GeneratorConfig, push_into};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 #[test]
 fn batches_round_trip() {
@@ -51,6 +53,78 @@ fn keys_beyond_the_column_limit_round_trip() {
 }
 
 #[test]
+fn odd_keys_cost_no_more_than_their_bytes() {
+    // 100 spans with 100 keys of their own each: about 1,000 of the keys get columns, the others share one.
+    let mut builder = SpanBatchBuilder::default();
+    push_odd_keys(&mut builder, 100, 100);
+    let odd = builder.finish();
+    let text_bytes: usize = (0..10_000).map(|key| format!("odd.key-{key}").len() + 3).sum();
+    for profile in PROFILES {
+        let bytes = encode(&odd, options(profile, 8192)).expect("encodes").len();
+        assert!(bytes < text_bytes, "{profile:?}: {bytes} of {text_bytes}");
+    }
+    // Behind ten times the spans: what keys cost does not grow with the rows that do not have them.
+    let mut builder = SpanBatchBuilder::default();
+    varied_into(&mut builder, 1000);
+    push_odd_keys(&mut builder, 100, 100);
+    let both = builder.finish();
+    check("odd keys", &both, &[8192]);
+    for profile in PROFILES {
+        let size = |batch: &SpanBatch| encode(batch, options(profile, 256)).expect("encodes").len();
+        let (both, odd, plain) = (size(&both), size(&odd), size(&varied(1000)));
+        assert!(both < odd + plain + plain / 4, "{profile:?}: {both} of {odd} and {plain}");
+    }
+}
+
+/// Counts what is read of it.
+#[derive(Debug)]
+struct Counted {
+    bytes: Vec<u8>,
+    read: AtomicU64,
+}
+
+impl ReadAt for Counted {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        self.read.fetch_add(cast::wide(buffer.len()), Ordering::Relaxed);
+        self.bytes.read_exact_at(buffer, offset)
+    }
+
+    fn byte_length(&self) -> u64 {
+        self.bytes.byte_length()
+    }
+}
+
+#[test]
+fn a_trace_is_read_without_its_granule() {
+    let mut generator = Generator::new(GeneratorConfig::clean(), 3);
+    let mut builder = SpanBatchBuilder::default();
+    while builder.len() < 20_000 {
+        let start = 1_760_000_000_000_000_000 + cast::wide(builder.len()) * 100_000;
+        push_into(&generator.next_trace(start).spans, &mut builder);
+    }
+    let batch = builder.finish();
+    let expected = show_all(&batch, Projection::Full);
+    let bytes = encode(&batch, EncodeOptions::BLOCK).expect("encodes");
+    let source = Arc::new(Counted { bytes, read: AtomicU64::new(0) });
+    let segment = Segment::open(Arc::clone(&source) as Arc<dyn ReadAt>).expect("opens");
+    for first in [0_u32, 5000, 12_345, 19_000] {
+        let rows = segment.page_of(first);
+        let (start, end) = (rows.start + 7, rows.start + 27);
+        // Once for dictionaries, classes and shapes, which stay in memory.
+        segment.read_rows(start..end, Projection::Full).expect("reads");
+        source.read.store(0, Ordering::Relaxed);
+        let read = segment.read_rows(start..end, Projection::Full).expect("reads");
+        let bytes = source.read.load(Ordering::Relaxed);
+        assert!(bytes <= FETCH_BYTES_MAX, "{bytes} bytes at row {first}");
+        let rows = cast::index(start)..cast::index(end);
+        assert_eq!(show_all(&read, Projection::Full), expected[rows]);
+    }
+}
+
+/// Most bytes that a fetch of 20 rows of one page reads.
+const FETCH_BYTES_MAX: u64 = 64 << 10;
+
+#[test]
 fn granules_end_at_trace_boundaries() {
     let bytes = encode(&varied(1000), EncodeOptions { granule_rows: 100, ..EncodeOptions::BLOCK });
     let segment = open(&bytes.expect("encodes"));
@@ -83,7 +157,7 @@ fn interleaved_traces_share_their_ids() {
 fn every_damaged_byte_and_every_cut_is_an_error() {
     for profile in PROFILES {
         let batch = varied(60);
-        let bytes = encode(&batch, EncodeOptions { profile, granule_rows: 30 }).expect("encodes");
+        let bytes = encode(&batch, options(profile, 30)).expect("encodes");
         let read_all = |bytes: &[u8]| {
             let segment = Segment::open(Arc::new(bytes.to_vec()))?;
             // Every chunk, those too that no row of this batch would need.
@@ -133,7 +207,7 @@ fn chunks(segment: &Segment) -> Vec<Extent> {
 #[test]
 fn damage_under_a_good_checksum_never_panics() {
     for profile in PROFILES {
-        let options = EncodeOptions { profile, granule_rows: 60 };
+        let options = options(profile, 60);
         let bytes = encode(&varied(120), options).expect("encodes");
         let chunks = chunks(&open(&bytes));
         let mut errors = 0;

@@ -10,6 +10,34 @@ use fanal_model::{
 /// A batch of `count` spans in which everything occurs that a span can have, by turns.
 pub(super) fn varied(count: u64) -> SpanBatch {
     let mut builder = SpanBatchBuilder::default();
+    varied_into(&mut builder, count);
+    builder.finish()
+}
+
+/// Spans with so many keys each that no other span has.
+pub(super) fn push_odd_keys(builder: &mut SpanBatchBuilder, spans: u64, keys: u64) {
+    let resource = builder.intern_resource(&Resource::default());
+    let scope = builder.intern_scope(&Scope::default());
+    for number in 0..spans {
+        for key in 0..keys {
+            let key = format!("odd.key-{}", number * keys + key);
+            builder.attribute(&key, ValueRef::Int(number.cast_signed()));
+        }
+        builder.finish_span(&SpanFields {
+            trace_id: trace_id(1000 + number),
+            span_id: span_id(1_000_000 + number),
+            start_unix_nanos: 2_000_000,
+            end_unix_nanos: 2_000_100 + number,
+            name: "odd",
+            resource,
+            scope,
+            ..SpanFields::default()
+        });
+    }
+}
+
+/// Appends the spans of [`varied`].
+pub(super) fn varied_into(builder: &mut SpanBatchBuilder, count: u64) {
     for number in 0..count {
         let service = Value::String(format!("service-{}", number % 3));
         let resource = builder.intern_resource(&Resource {
@@ -17,7 +45,7 @@ pub(super) fn varied(count: u64) -> SpanBatch {
             ..Resource::default()
         });
         let scope = builder.intern_scope(&Scope { name: "lib".into(), ..Scope::default() });
-        push_attributes(&mut builder, number);
+        push_attributes(builder, number);
         if number.is_multiple_of(3) {
             builder.event_attribute("exception.type", ValueRef::String("Timeout"));
             builder.event_attribute("retry", ValueRef::Int(number.cast_signed() % 4));
@@ -62,7 +90,6 @@ pub(super) fn varied(count: u64) -> SpanBatch {
             dropped_links_count: 0,
         });
     }
-    builder.finish()
 }
 
 fn index_of(number: u64) -> usize {
