@@ -61,6 +61,8 @@ pub struct LocalConfig {
     pub merge_after_seconds: u64,
     /// Most bytes of memory of the spans of a block that compaction writes; larger traces exceed it. Default 64 MiB.
     pub compaction_bytes_max: usize,
+    /// Bytes of the disk that spans may not take, so that merges and upkeep go on when it is full. Default 128 MiB.
+    pub disk_reserve_bytes: u64,
     /// How long and how much is kept.
     pub retention: Retention,
     /// Tenants with settings of their own.
@@ -99,6 +101,7 @@ impl LocalConfig {
             granule_rows: 8_192,
             merge_after_seconds: 600,
             compaction_bytes_max: 64 << 20,
+            disk_reserve_bytes: 128 << 20,
             retention: Retention::default(),
             tenants: BTreeMap::new(),
             tenants_max: 64,

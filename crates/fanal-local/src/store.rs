@@ -10,7 +10,9 @@ use crate::failure;
 use crate::guard::lock;
 use crate::head::{self, HeadGauge};
 use crate::lookup;
+use crate::priority;
 use crate::queue::Pending;
+use crate::room::DiskRoom;
 use crate::search::question::Question;
 use crate::search::{self, aggregate};
 use crate::tenant::{Shared, Snapshot, Tenant};
@@ -133,6 +135,7 @@ impl LocalStore {
             upkeep_pause: (Mutex::new(()), Condvar::new()),
             disk_lock: Mutex::new(Some(disk_lock)),
             shared: Shared {
+                room: Arc::new(DiskRoom::new(Arc::clone(&disk), &config)),
                 config: Arc::new(config),
                 clock,
                 disk,
@@ -242,6 +245,7 @@ impl Engine {
                 format!("batch of {bytes} bytes exceeds {bytes_max}; send smaller batches");
             return Err(StoreError::Invalid { message });
         }
+        self.shared.room.check()?;
         let observed = self.shared.head_gauge.bytes().saturating_add(bytes);
         if observed > config.head_bytes_max {
             return Err(overloaded("head_bytes_max", observed, config.head_bytes_max));
@@ -318,9 +322,11 @@ impl Engine {
 
     /// The upkeep thread: looks after the tenants in turn, until nothing is due, once in a while.
     fn run_upkeep(&self) {
+        priority::lower();
         let is_stopping = || self.is_stopped.load(Ordering::Acquire);
         while !is_stopping() {
             let tenants: Vec<_> = lock(&self.tenants).values().cloned().collect();
+            self.shared.room.look();
             for tenant in tenants {
                 while !is_stopping() && tenant.keep_up() {}
             }
@@ -437,6 +443,7 @@ impl SpanStore for LocalStore {
     fn stats<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, StoreStats> {
         Box::pin(self.engine.ask(tenant, |tenant, snapshot, _| {
             let head_spans = head::row_count(&snapshot.head);
+            let written = lock(&tenant.ledger).written;
             Ok(StoreStats {
                 spans: head_spans + snapshot.block_rows(),
                 head_spans,
@@ -448,6 +455,14 @@ impl SpanStore for LocalStore {
                     tier.stats(snapshot.blocks.iter().map(|block| block.meta))
                 }),
                 newest_trace: snapshot.newest_trace(),
+                merged_spans: written.merged_rows,
+                merged_bytes: written.merged_bytes,
+                compacted_spans: written.compacted_rows,
+                compacted_bytes: written.compacted_bytes,
+                duplicate_spans: written.duplicate_rows,
+                expired_spans: written.expired_rows,
+                disk_free_bytes: tenant.room.free_bytes(),
+                is_disk_full: tenant.room.is_short(),
             })
         }))
     }

@@ -15,6 +15,7 @@ use crate::head::{self, HeadGauge, HeadPart};
 use crate::log::{self, LogAppender, LogFiles, Record};
 use crate::publish::Ledger;
 use crate::queue::{CommitQueue, Pending};
+use crate::room::DiskRoom;
 use crate::segment::{self, EncodeOptions, Segment};
 use crate::tier::{self, Tier, stub};
 use crate::upkeep::Upkeep;
@@ -56,6 +57,7 @@ pub(crate) struct Tenant {
     pub retention: Retention,
     pub clock: Arc<dyn Clock>,
     pub disk: Arc<dyn Disk>,
+    pub room: Arc<DiskRoom>,
     pub head_gauge: HeadGauge,
     pub view: Mutex<View>,
     pub vocabulary: Mutex<Vocabulary>,
@@ -82,6 +84,7 @@ pub(crate) struct Shared {
     pub config: Arc<LocalConfig>,
     pub clock: Arc<dyn Clock>,
     pub disk: Arc<dyn Disk>,
+    pub room: Arc<DiskRoom>,
     pub head_gauge: HeadGauge,
     pub tier: Option<Arc<Tier>>,
 }
@@ -107,7 +110,13 @@ impl Tenant {
             fuse_parts(&mut parts, &shared.head_gauge)
         })?;
         let sealed = replayed.files.clone();
-        let log = LogFiles::open(Arc::clone(&shared.disk), log_dir, &shared.config, sealed)?;
+        let log = LogFiles::open(
+            Arc::clone(&shared.disk),
+            log_dir,
+            &shared.config,
+            Arc::clone(&shared.room),
+            sealed,
+        )?;
         log.release(catalog.merged_through);
         let log = Arc::new(log);
         tracing::info!(
@@ -126,6 +135,7 @@ impl Tenant {
             config: Arc::clone(&shared.config),
             clock: Arc::clone(&shared.clock),
             disk: Arc::clone(&shared.disk),
+            room: Arc::clone(&shared.room),
             head_gauge: shared.head_gauge.clone(),
             view: Mutex::new(view),
             vocabulary: Mutex::new(vocabulary),
@@ -222,6 +232,7 @@ impl Tenant {
 fn again(error: &StoreError) -> StoreError {
     match error {
         StoreError::Invalid { message } => StoreError::Invalid { message: message.clone() },
+        StoreError::Unavailable { message } => StoreError::Unavailable { message: message.clone() },
         other => StoreError::Unavailable { message: failure::chain(other) },
     }
 }

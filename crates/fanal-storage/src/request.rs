@@ -144,6 +144,30 @@ pub struct StoreStats {
     pub remote: RemoteStats,
     /// Trace of the span that starts last.
     pub newest_trace: Option<TracePosition>,
+    /// Spans that were merged into blocks since the tenant exists.
+    pub merged_spans: u64,
+    /// Bytes of those blocks.
+    pub merged_bytes: u64,
+    /// Spans that compaction wrote again since the tenant exists.
+    pub compacted_spans: u64,
+    /// Bytes that it wrote.
+    pub compacted_bytes: u64,
+    /// Exact duplicates that were left out since the tenant exists.
+    pub duplicate_spans: u64,
+    /// Spans that retention dropped since the tenant exists.
+    pub expired_spans: u64,
+    /// Bytes that the disk has free; the greatest number where that is not known.
+    pub disk_free_bytes: u64,
+    /// Whether spans are refused because the disk is full.
+    pub is_disk_full: bool,
+}
+
+impl StoreStats {
+    /// Write amplification: bytes that merges and compaction wrote for each byte of spans first written to a block.
+    pub fn write_amplification(&self) -> f64 {
+        let written = self.merged_bytes.saturating_add(self.compacted_bytes);
+        fanal_base::cast::figure(written) / fanal_base::cast::figure(self.merged_bytes.max(1))
+    }
 }
 
 /// What a tenant's store keeps in an object store, and what the process did there since it started, for all tenants.

@@ -10,6 +10,7 @@ mod config;
 mod demo;
 mod load;
 mod logging;
+mod open_files;
 mod ready;
 mod serve;
 mod storage;

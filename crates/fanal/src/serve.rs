@@ -2,6 +2,7 @@
 //! nothing acknowledged is lost and nothing in flight is cut.
 
 use crate::config::Config;
+use crate::open_files;
 use crate::ready;
 use anyhow::Context;
 use fanal_base::{Clock, SystemClock};
@@ -25,6 +26,7 @@ const UI_NAME: &str = "ui";
 
 /// Runs the server until SIGTERM or SIGINT.
 pub(crate) fn run(config: Config, companion: Option<Companion>) -> anyhow::Result<()> {
+    open_files::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(config, companion))
 }

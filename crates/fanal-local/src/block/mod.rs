@@ -9,7 +9,7 @@ mod write;
 
 pub(crate) use write::write_block;
 
-use crate::catalog::BlockMeta;
+use crate::catalog::{BlockMeta, Place};
 use crate::disk::Disk;
 use crate::failure;
 use crate::segment::{ReadAt, Segment, SegmentError};
@@ -172,6 +172,11 @@ impl Block {
         self.state.as_ref().map_err(|warning| &**warning)
     }
 
+    /// Whether its file is on the disk, and not in the object store.
+    pub(crate) fn is_local(&self) -> bool {
+        self.meta.place == Place::Local
+    }
+
     /// Makes a failure of reading into the warning of an answer.
     pub(crate) fn warning(&self, error: &StoreError) -> String {
         match tier::bucket_failure(error) {
@@ -235,6 +240,14 @@ impl OpenBlock {
         self.index.may_contain(hash)
     }
 
+    /// First rows of traces of this hash; another trace may be there.
+    pub(crate) fn candidate_rows(&self, hash: u64) -> Result<Vec<u32>, StoreError> {
+        self.index.candidate_rows(hash).map_err(|source| StoreError::Io {
+            operation: format!("reading the trace index of {}", self.name),
+            source,
+        })
+    }
+
     /// Rows of a trace; `None` where it has none. `hash` is that of the trace.
     pub(crate) fn rows_of(
         &self,
@@ -244,11 +257,7 @@ impl OpenBlock {
         if !self.may_contain(hash) {
             return Ok(None);
         }
-        let candidates = self.index.candidate_rows(hash).map_err(|source| StoreError::Io {
-            operation: format!("reading the trace index of {}", self.name),
-            source,
-        })?;
-        for first in candidates {
+        for first in self.candidate_rows(hash)? {
             let end = self.run_end(trace_id, first)?;
             if end > first {
                 return Ok(Some(first..end));

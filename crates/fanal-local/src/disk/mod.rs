@@ -37,6 +37,12 @@ pub trait Disk: Send + Sync + Debug {
     /// Makes names of a folder durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
+    /// Bytes that files in a folder may still take. A disk that cannot tell answers that it has enough.
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
+        let _ = dir;
+        Ok(u64::MAX)
+    }
+
     /// Takes a lock that no other process (and no other engine in this one) can hold, until the answer is dropped.
     /// Fails with [`io::ErrorKind::WouldBlock`] where it is held.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;

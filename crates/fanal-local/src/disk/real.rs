@@ -59,6 +59,11 @@ impl Disk for RealDisk {
         File::open(dir)?.sync_all()
     }
 
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
+        let system = rustix::fs::statvfs(dir)?;
+        Ok(system.f_bavail.saturating_mul(system.f_frsize))
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
@@ -121,6 +126,8 @@ mod tests {
         file.read_exact_at(&mut bytes, 0).expect("read");
         assert_eq!(&bytes, b"\0\0\0\0xyz\0\0");
         assert_eq!(disk.list(folder.path()).expect("list"), ["a"]);
+        let free_bytes = disk.free_bytes(folder.path()).expect("known");
+        assert!(free_bytes > 0 && free_bytes < 1 << 60, "{free_bytes}");
     }
 
     #[test]

@@ -40,9 +40,16 @@ impl LogAppender {
         let sequence = self.next_sequence;
         self.next_sequence += cast::wide(bodies.len());
         self.append_at(sequence, arrived_unix_nanos, bodies).map_err(|error| {
-            tracing::error!(error = failure::chain(&error), sequence, "log record was not written");
             self.seal();
-            StoreError::Unavailable { message: failure::chain(&error) }
+            match error {
+                // A full disk is told to the log where it is noticed.
+                StoreError::Unavailable { .. } => error,
+                error => {
+                    let message = failure::chain(&error);
+                    tracing::error!(error = message, sequence, "log record was not written");
+                    StoreError::Unavailable { message }
+                }
+            }
         })?;
         Ok(sequence)
     }

@@ -8,6 +8,7 @@ use crate::config::LocalConfig;
 use crate::disk::{Disk, DiskFile};
 use crate::failure;
 use crate::guard::lock;
+use crate::room::DiskRoom;
 use fanal_storage::StoreError;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -19,6 +20,7 @@ pub(crate) struct LogFiles {
     dir: PathBuf,
     file_bytes: u64,
     spare_files_max: usize,
+    room: Arc<DiskRoom>,
     state: Mutex<State>,
 }
 
@@ -71,6 +73,7 @@ impl LogFiles {
         disk: Arc<dyn Disk>,
         dir: PathBuf,
         config: &LocalConfig,
+        room: Arc<DiskRoom>,
         sealed: Vec<SealedLog>,
     ) -> Result<Self, StoreError> {
         let mut state = State {
@@ -101,6 +104,7 @@ impl LogFiles {
             dir,
             file_bytes: config.log_file_bytes.max(RECORDS_OFFSET),
             spare_files_max: config.log_spare_files_max,
+            room,
             state: Mutex::new(state),
         })
     }
@@ -112,22 +116,41 @@ impl LogFiles {
         capacity_min: u64,
     ) -> Result<ActiveLog, StoreError> {
         let capacity = self.file_bytes.max(capacity_min);
-        let (number, spare) = {
+        let spare = self.spare_for(capacity)?;
+        let number = {
             let mut state = lock(&self.state);
-            let number = state.next_number;
             state.next_number += 1;
-            (number, if capacity == self.file_bytes { state.spares.pop() } else { None })
+            state.next_number - 1
         };
         let draft = spare.unwrap_or_else(|| self.dir.join(format!("draft-{number:016x}")));
         let header = FileHeader { file_number: number, first_sequence };
         let file = self.prepare(&draft, header, capacity).map_err(|error| {
             // A draft that stays behind is removed at the next start.
             self.disk.remove(&draft).ok();
+            self.room.note(&error);
             failure::io("preparing log file", &draft)(error)
         })?;
         lock(&self.state).active_bytes = 0;
         let log = SealedLog { number, last_sequence: first_sequence - 1, used_bytes: 0, capacity };
         Ok(ActiveLog { file, log, offset: RECORDS_OFFSET })
+    }
+
+    /// A spare file where one fits. Fails where the disk has no room; its spare files are given back to it then.
+    fn spare_for(&self, capacity: u64) -> Result<Option<PathBuf>, StoreError> {
+        let fits = capacity == self.file_bytes;
+        let spare = if fits { lock(&self.state).spares.pop() } else { None };
+        let needed = if spare.is_some() { 0 } else { capacity };
+        if self.room.has(needed) {
+            return Ok(spare);
+        }
+        let spares = std::mem::take(&mut lock(&self.state).spares);
+        for path in spares.into_iter().chain(spare) {
+            if let Err(error) = self.disk.remove(&path) {
+                tracing::warn!(path = %path.display(), %error, "spare log file stays behind");
+            }
+        }
+        self.room.claim(capacity)?;
+        Ok(None)
     }
 
     fn prepare(
@@ -175,6 +198,7 @@ impl LogFiles {
         for log in released {
             let path = self.dir.join(log_name(log.number));
             let keeps = log.capacity == self.file_bytes
+                && !self.room.is_short()
                 && lock(&self.state).spares.len() < self.spare_files_max;
             let outcome = if keeps {
                 let spare = self.dir.join(format!("spare-{:016x}", log.number));

@@ -3,6 +3,7 @@
 //! Runs on one thread a tenant, or when called. Invariant: at every step the disk holds each acknowledged span in the
 //! log or in a catalogued block, and the view shows it exactly once. Never holds the view's lock while working.
 
+mod late;
 pub(crate) mod order;
 
 use crate::block::{Block, write_block};
@@ -11,9 +12,27 @@ use crate::guard::lock;
 use crate::head::{self, HeadPart};
 use crate::publish::Change;
 use crate::tenant::Tenant;
-use fanal_model::{IndexedBatch, SpanBatch, gather};
+use fanal_base::cast;
+use fanal_model::{IndexedBatch, RowRef, SpanBatch, gather};
 use fanal_storage::StoreError;
+use late::Late;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Late spans lie beside the block of their trace where they are at least one in so many of it; fewer stay with the spans
+/// that they came with.
+const CARVED_SHARE: u64 = 64;
+
+/// Where the spans of a merge go.
+#[derive(Debug)]
+struct Split {
+    /// Rows of the merge's own block.
+    main: Vec<usize>,
+    /// How many of all rows have their trace in a block that is not settled.
+    late_rows: u64,
+    /// By place of an older block: rows of its traces.
+    carved: BTreeMap<usize, Vec<usize>>,
+}
 
 /// Spans of all sources in block order.
 pub(crate) fn merged_batch(sources: &[&IndexedBatch]) -> SpanBatch {
@@ -78,28 +97,89 @@ impl Tenant {
     fn merge_parts(&self, parts: &[Arc<HeadPart>], last: u64) -> Result<(), StoreError> {
         let sources: Vec<&IndexedBatch> = parts.iter().map(|part| &part.spans).collect();
         let batch = merged_batch(&sources);
-        let rows = batch.len();
-        let mut block = self.write_block(batch)?;
-        block.meta.arrived = head::arrival_range(parts);
+        let arrived = head::arrival_range(parts);
+        let added = self.write_merged(batch, arrived)?;
+        let rows = added.iter().map(|block| block.meta.rows).sum();
         let written = Written {
-            merged_rows: block.meta.rows,
-            merged_bytes: block.meta.bytes,
-            duplicate_rows: head::row_count(parts) - block.meta.rows,
+            merged_rows: rows,
+            merged_bytes: added.iter().map(|block| block.meta.bytes).sum(),
+            duplicate_rows: head::row_count(parts).saturating_sub(rows),
             ..Written::default()
         };
-        let added = vec![Arc::new(block)];
         self.publish(&Change { added, merged_through: last, written, ..Change::default() })?;
         self.log.release(last);
         tracing::info!(tenant = self.name.as_str(), rows, merged_through = last, "merged a block");
         Ok(())
     }
 
+    /// Writes spans in block order as a block, without those that repeat stored ones. Late spans of blocks that are
+    /// settled become blocks of their own, which lie beside those, so that upkeep can join them.
+    fn write_merged(
+        &self,
+        batch: SpanBatch,
+        arrived: (u64, u64),
+    ) -> Result<Vec<Arc<Block>>, StoreError> {
+        let blocks = self.snapshot().blocks;
+        let batch = Arc::new(batch);
+        let late = late::find(&batch, &blocks);
+        let split = Self::split(&late, &blocks, arrived, batch.len());
+        let is_whole = late.duplicates.is_empty() && split.carved.is_empty();
+        let mut added: Vec<Arc<Block>> = Vec::new();
+        let mut write = |rows: Option<&[usize]>, arrived: (u64, u64), late_rows: u64| {
+            let order = rows
+                .map(|rows| rows.iter().map(|&row| RowRef { source: 0, row: cast::narrow(row) }));
+            let picked = order.map(|order| gather(&[&*batch], &order.collect::<Vec<_>>(), &|| ()));
+            let mut block = self.write_block(picked.as_ref().unwrap_or(&batch))?;
+            (block.meta.arrived, block.meta.late_rows) = (arrived, late_rows);
+            added.push(Arc::new(block));
+            Ok::<(), StoreError>(())
+        };
+        let outcome = if is_whole {
+            write(None, arrived, split.late_rows)
+        } else {
+            let main = (!split.main.is_empty()).then_some((&split.main, arrived, split.late_rows));
+            let carved = split
+                .carved
+                .iter()
+                .map(|(place, rows)| (rows, blocks[*place].meta.arrived, cast::wide(rows.len())));
+            main.into_iter()
+                .chain(carved)
+                .try_for_each(|(rows, arrived, late_rows)| write(Some(rows), arrived, late_rows))
+        };
+        if let Err(error) = outcome {
+            self.remove_block_files(added.iter().map(|block| block.meta.number));
+            return Err(error);
+        }
+        Ok(added)
+    }
+
+    /// Which rows go into the block of a merge, and which beside the block of their trace.
+    fn split(late: &Late, blocks: &[Arc<Block>], arrived: (u64, u64), rows: usize) -> Split {
+        let mut by_home: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        let mut near = 0;
+        for (rows, home) in &late.traces {
+            let rows = rows.clone().filter(|row| late.duplicates.binary_search(row).is_err());
+            if Self::is_settled(&blocks[*home].meta, arrived.0) {
+                by_home.entry(*home).or_default().extend(rows);
+            } else {
+                near += rows.count();
+            }
+        }
+        by_home.retain(|home, rows| {
+            cast::wide(rows.len()).saturating_mul(CARVED_SHARE) >= blocks[*home].meta.rows
+        });
+        let mut is_gone = vec![false; rows];
+        late.duplicates.iter().for_each(|&row| is_gone[row] = true);
+        by_home.values().flatten().for_each(|&row| is_gone[row] = true);
+        let main = (0..rows).filter(|&row| !is_gone[row]).collect();
+        Split { main, late_rows: cast::wide(near), carved: by_home }
+    }
+
     /// Writes and opens a block, which is not published yet.
-    pub(crate) fn write_block(&self, batch: SpanBatch) -> Result<Block, StoreError> {
+    pub(crate) fn write_block(&self, batch: &SpanBatch) -> Result<Block, StoreError> {
         let number = self.take_block_number();
         let dir = self.blocks_dir();
-        let meta = write_block(&*self.disk, &dir, number, &batch, self.config.granule_rows)?;
-        drop(batch);
+        let meta = write_block(&*self.disk, &dir, number, batch, self.config.granule_rows)?;
         let block = Block::open(&*self.disk, &dir, meta);
         match block.readable() {
             Ok(_) => Ok(block),

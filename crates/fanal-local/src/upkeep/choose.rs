@@ -41,17 +41,38 @@ pub(super) struct Bounds {
     pub joined_rows_max: u64,
 }
 
+/// Why blocks are compacted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// They are small.
+    Small,
+    /// Their traces lie in several of them.
+    Late,
+}
+
+/// Blocks to compact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// Places of neighbours.
+    pub run: Range<usize>,
+    /// Why.
+    pub reason: Reason,
+}
+
 /// The neighbours to compact next, in an order of blocks by last arrival.
-pub(super) fn choose(blocks: &[Candidate], bounds: &Bounds) -> Option<Range<usize>> {
+pub(super) fn choose(blocks: &[Candidate], bounds: &Bounds) -> Option<Choice> {
     let mut start = 0;
     let mut joinable = None;
     for group in blocks.chunk_by(|a, b| a.window == b.window && a.is_free && b.is_free) {
-        let place = |run: Range<usize>| start + run.start..start + run.end;
+        let choice = |run: Range<usize>, reason| {
+            let run = start + run.start..start + run.end;
+            Choice { run, reason }
+        };
         if let Some(run) = small_run(group, bounds) {
-            return Some(place(run));
+            return Some(choice(run, Reason::Small));
         }
         if joinable.is_none() {
-            joinable = late_run(group, bounds).map(place);
+            joinable = late_run(group, bounds).map(|run| choice(run, Reason::Late));
         }
         start += group.len();
     }
@@ -82,7 +103,9 @@ fn late_run(group: &[Candidate], bounds: &Bounds) -> Option<Range<usize>> {
     runs(group.len(), 2).find(|run| {
         let run = &group[run.clone()];
         let rows = sum(run, |block| block.rows);
-        let late = sum(&run[1..], |block| block.late_rows);
+        // Late spans of the first block belong to one before it, unless they are all that it has.
+        let has_rest = run[0].late_rows < run[0].rows;
+        let late = sum(&run[usize::from(has_rest)..], |block| block.late_rows);
         rows <= bounds.joined_rows_max
             && late.saturating_mul(LATE_SHARE) >= rows
             && run.iter().all(|block| block.is_settled)
@@ -120,7 +143,7 @@ mod tests {
 
     #[expect(clippy::needless_pass_by_value, reason = "read better at every call")]
     fn check(blocks: &[Candidate], expect: Option<Range<usize>>) {
-        assert_eq!(choose(blocks, &BOUNDS), expect, "{blocks:?}");
+        assert_eq!(choose(blocks, &BOUNDS).map(|choice| choice.run), expect, "{blocks:?}");
     }
 
     #[test]
@@ -156,6 +179,7 @@ mod tests {
         check(&[late(800, 0), late(800, 399)], None);
         check(&[late(800, 0), late(800, 400)], Some(0..2));
         check(&[late(800, 400), late(800, 0)], None);
+        check(&[late(300, 300), late(800, 0)], Some(0..2));
         check(&[late(800, 0), Candidate { is_settled: false, ..late(800, 400) }], None);
         // More than the budget allows: a shorter run, or none.
         check(&[late(1000, 500); 8], Some(0..5));
@@ -184,11 +208,11 @@ mod tests {
                     joined_rows_max: (merged * 2_u64).saturating_sub(joined),
                     ..BOUNDS
                 };
-                while let Some(run) = choose(&blocks, &bounds(joined)) {
+                while let Some(Choice { run, reason }) = choose(&blocks, &bounds(joined)) {
                     let taken: Vec<Candidate> = blocks[run.clone()].to_vec();
                     let rows: u64 = taken.iter().map(|block| block.rows).sum();
                     rewritten += rows;
-                    joined += if rows > BOUNDS.rows_max { rows } else { 0 };
+                    joined += if reason == Reason::Late { rows } else { 0 };
                     let mut out = Vec::new();
                     let mut left = rows;
                     while left > 0 {

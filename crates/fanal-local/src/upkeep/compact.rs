@@ -5,9 +5,9 @@
 //! outputs are published at once.
 
 use super::Upkeep;
-use super::choose::{Bounds, Candidate, choose};
+use super::choose::{Bounds, Candidate, Reason, choose};
 use crate::block::{Block, OpenBlock, block_name};
-use crate::catalog::{BlockMeta, Place, Written};
+use crate::catalog::{BlockMeta, Written};
 use crate::guard::lock;
 use crate::merge::merged_batch;
 use crate::publish::Change;
@@ -50,8 +50,14 @@ impl Tenant {
         let upkeep = lock(&self.upkeep);
         let blocks = self.snapshot().blocks;
         let candidates = self.candidates(&blocks);
-        let Some(run) = choose(&candidates, &self.bounds()) else { return Ok(false) };
-        self.compact(&upkeep, &blocks[run])
+        let Some(choice) = choose(&candidates, &self.bounds()) else { return Ok(false) };
+        let run = &blocks[choice.run];
+        let bytes = run.iter().map(|block| block.meta.bytes).sum();
+        // What is written needs room beside what it replaces.
+        if !self.room.has(bytes) {
+            return Ok(false);
+        }
+        self.compact(&upkeep, run, choice.reason)
     }
 
     fn window_nanos(&self) -> u64 {
@@ -62,6 +68,11 @@ impl Tenant {
         age * NANOS
     }
 
+    /// Whether late spans of a block's traces are not awaited any more at a time.
+    pub(crate) fn is_settled(meta: &BlockMeta, unix_nanos: u64) -> bool {
+        meta.arrived.1.saturating_add(SETTLE_SECONDS * NANOS) <= unix_nanos
+    }
+
     fn candidates(&self, blocks: &[Arc<Block>]) -> Vec<Candidate> {
         let now = self.clock.now_unix_nanos();
         let candidate = |block: &Arc<Block>| Candidate {
@@ -69,8 +80,8 @@ impl Tenant {
             rows: block.meta.rows,
             memory_bytes: block.meta.memory_bytes,
             late_rows: block.meta.late_rows,
-            is_free: block.meta.place == Place::Local && block.readable().is_ok(),
-            is_settled: block.meta.arrived.1.saturating_add(SETTLE_SECONDS * NANOS) <= now,
+            is_free: block.is_local() && block.readable().is_ok(),
+            is_settled: Self::is_settled(&block.meta, now),
         };
         blocks.iter().map(candidate).collect()
     }
@@ -88,7 +99,7 @@ impl Tenant {
         }
     }
 
-    fn compact(&self, _: &Upkeep, run: &[Arc<Block>]) -> Result<bool, StoreError> {
+    fn compact(&self, _: &Upkeep, run: &[Arc<Block>], reason: Reason) -> Result<bool, StoreError> {
         let sources = run.iter().map(|block| open(block)).collect::<Result<Vec<_>, _>>()?;
         let metas: Vec<BlockMeta> = run.iter().map(|block| block.meta).collect();
         let pieces = plan(&sources)?;
@@ -98,8 +109,12 @@ impl Tenant {
                 self.forget(&added);
                 return Ok(false);
             }
-            match self.write_output(&sources, &pieces[output], &metas, added.is_empty()) {
-                Ok(block) => added.push(Arc::new(block)),
+            match self.write_output(&sources, &pieces[output], &metas) {
+                Ok(mut block) => {
+                    let late_rows = if added.is_empty() { late_rows(&metas, reason) } else { 0 };
+                    block.meta.late_rows = late_rows.min(block.meta.rows);
+                    added.push(Arc::new(block));
+                }
                 Err(error) => {
                     self.forget(&added);
                     return Err(error);
@@ -125,7 +140,6 @@ impl Tenant {
         sources: &[&OpenBlock],
         pieces: &[Piece],
         metas: &[BlockMeta],
-        is_first: bool,
     ) -> Result<Block, StoreError> {
         let mut parts = Vec::new();
         for (number, source) in sources.iter().enumerate() {
@@ -140,14 +154,12 @@ impl Tenant {
         }
         let batch = merged_batch(&parts.iter().collect::<Vec<_>>());
         drop(parts);
-        let mut block = self.write_block(batch)?;
+        let mut block = self.write_block(&batch)?;
+        drop(batch);
         let meta = &mut block.meta;
         meta.arrived.0 = metas.iter().map(|meta| meta.arrived.0).min().unwrap_or(0);
         meta.arrived.1 = metas.iter().map(|meta| meta.arrived.1).max().unwrap_or(0);
         meta.rewrites = metas.iter().map(|meta| meta.rewrites + 1).max().unwrap_or(0);
-        // Only the first source had traces in blocks before the run.
-        let late_rows = metas.first().map_or(0, |meta| meta.late_rows);
-        meta.late_rows = if is_first { late_rows.min(meta.rows) } else { 0 };
         Ok(block)
     }
 
@@ -177,6 +189,16 @@ impl Tenant {
     fn forget(&self, blocks: &[Arc<Block>]) {
         self.remove_block_files(blocks.iter().map(|block| block.meta.number));
     }
+}
+
+/// Spans of sources whose trace may have others in a block before them. Once traces were joined, only those of the first
+/// source can.
+fn late_rows(metas: &[BlockMeta], reason: Reason) -> u64 {
+    let joined = match reason {
+        Reason::Small => metas.len(),
+        Reason::Late => 1,
+    };
+    metas.iter().take(joined).map(|meta| meta.late_rows).sum()
 }
 
 fn open(block: &Block) -> Result<&OpenBlock, StoreError> {

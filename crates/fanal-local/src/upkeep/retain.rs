@@ -48,6 +48,7 @@ impl Tenant {
     /// Drops what is to go now; false where nothing is.
     pub(crate) fn retain_once(&self) -> Result<bool, StoreError> {
         let upkeep = lock(&self.upkeep);
+        self.room.look();
         let head_expired = self.expire_head()?;
         Ok(self.expire_blocks(&upkeep)? || head_expired)
     }

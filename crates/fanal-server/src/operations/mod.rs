@@ -33,10 +33,16 @@ async fn health() -> &'static str {
 }
 
 async fn readiness(State(app): State<Arc<App>>) -> Response {
-    if app.given.readiness.is_ready() {
-        (StatusCode::OK, "ready\n").into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready: starting or stopping\n").into_response()
+    if !app.given.readiness.is_ready() {
+        let words = "not ready: starting or stopping\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
+    }
+    // Questions are answered all the same, so that the server stays in service.
+    match app.given.pipeline.check_room() {
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()).into_response(),
+        Err(error) => {
+            (StatusCode::OK, format!("ready, but spans are refused: {error}\n")).into_response()
+        }
     }
 }
 

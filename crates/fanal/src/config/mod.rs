@@ -5,6 +5,7 @@
 
 mod read;
 mod settings;
+mod tenants;
 
 pub(crate) use read::{Source, read};
 pub(crate) use settings::{SETTINGS, reference};

@@ -1,7 +1,7 @@
 //! Reads the sources of the configuration and collects every problem in them.
 
 use super::settings::{SETTINGS, Setting};
-use super::{Config, Ports};
+use super::{Config, Ports, tenants};
 use std::path::Path;
 
 /// Where texts of settings come from, the weakest first.
@@ -44,10 +44,14 @@ pub(crate) fn read(base: Config, source: &Source<'_>) -> Result<Read, Vec<String
         }
     };
     let mut unknown = Vec::new();
+    let mut own = None;
     if let Some((path, text)) = &source.file {
         match text.parse::<toml::Table>() {
-            Ok(table) => {
+            Ok(mut table) => {
                 let mut found = Vec::new();
+                own = table
+                    .remove("tenants")
+                    .map(|own| (own, format!("{}: tenants", path.display())));
                 flatten("", &table, path, &mut found, &mut unknown);
                 apply_all(found);
             }
@@ -73,6 +77,9 @@ pub(crate) fn read(base: Config, source: &Source<'_>) -> Result<Read, Vec<String
         Some((setting, text.clone(), format!("--{}", setting.flag())))
     });
     apply_all(flags.collect());
+    if let Some((table, place)) = own {
+        tenants::read(&mut config, &table, &place, &mut problems);
+    }
     unknown.append(&mut problems);
     if config.ports == Ports::Ephemeral {
         config.ui_address.set_port(0);

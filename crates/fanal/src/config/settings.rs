@@ -182,6 +182,35 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        path: "storage.disk_reserve_bytes",
+        value_name: "BYTES",
+        default: "128MiB",
+        help: "Bytes of the disk that spans may not take, so that merges go on when it is full; senders are told to retry then",
+        apply: |config, text| {
+            bytes(text, 1 << 20, 1 << 40).map(|value| {
+                config.storage.disk_reserve_bytes = fanal_base::cast::wide(value);
+            })
+        },
+    },
+    Setting {
+        path: "retention.age_seconds",
+        value_name: "SECONDS",
+        default: "1209600",
+        help: "Spans are dropped when they arrived longer ago than this, seconds; 0 keeps them whatever their age; the default is 14 days",
+        apply: |config, text| {
+            retention_age(text).map(|value| config.storage.retention.age_seconds = value)
+        },
+    },
+    Setting {
+        path: "retention.bytes_max",
+        value_name: "BYTES",
+        default: "0",
+        help: "The oldest spans are dropped while a tenant takes more than this, log and blocks; 0 is no limit",
+        apply: |config, text| {
+            retention_bytes(text).map(|value| config.storage.retention.bytes_max = value)
+        },
+    },
+    Setting {
         path: "otlp.cors_allowed_origins",
         value_name: "ORIGINS",
         default: "",
@@ -245,6 +274,16 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
+/// Ages up to ten thousand days.
+pub(super) fn retention_age(text: &str) -> Result<u64, String> {
+    number(text, 0, 864_000_000).map(fanal_base::cast::wide)
+}
+
+/// Bytes up to a pebibyte.
+pub(super) fn retention_bytes(text: &str) -> Result<u64, String> {
+    bytes(text, 0, 1 << 50).map(fanal_base::cast::wide)
+}
+
 fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
     let value: usize = text.parse().map_err(|_| format!("`{text}` is no whole number"))?;
     if (least..=most).contains(&value) {
@@ -261,7 +300,8 @@ fn bytes(text: &str, least: usize, most: usize) -> Result<usize, String> {
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
         "GiB" => 1 << 30,
-        unit => return Err(format!("`{unit}` is no unit; write B, KiB, MiB or GiB")),
+        "TiB" => 1 << 40,
+        unit => return Err(format!("`{unit}` is no unit; write B, KiB, MiB, GiB or TiB")),
     };
     let count: usize = digits.trim_end().parse().map_err(|_| {
         format!("`{text}` is no size; write a whole number with a unit, as in 64MiB")
@@ -291,6 +331,7 @@ pub(crate) fn reference() -> String {
             setting.variable(),
         ));
     }
+    page.push_str(&super::tenants::reference());
     page
 }
 
@@ -319,7 +360,7 @@ mod tests {
         check("64 KiB", Ok(65536));
         check("10", Ok(10));
         check("9", Err("9 is outside 10 to 1048576 bytes"));
-        check("64kb", Err("`kb` is no unit; write B, KiB, MiB or GiB"));
+        check("64kb", Err("`kb` is no unit; write B, KiB, MiB, GiB or TiB"));
         check("MiB", Err("`MiB` is no size; write a whole number with a unit, as in 64MiB"));
     }
 }
