@@ -12,7 +12,8 @@ pub const COMMIT_WINDOW_MICROS_MAX: u64 = 5_000;
 /// How long and how much of a tenant's spans is kept. Whole blocks are dropped, the oldest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Spans go when their arrival is longer ago than so many seconds; 0 keeps them whatever their age. Default 14 days.
+    /// Spans go when their arrival is longer ago than so many seconds, up to an eighth later (at most a day); 0 keeps them
+    /// whatever their age. Default 14 days.
     pub age_seconds: u64,
     /// The oldest blocks go while log and blocks take more than so many bytes; 0 is no limit. Default 0.
     pub bytes_max: u64,

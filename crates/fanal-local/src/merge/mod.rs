@@ -122,7 +122,7 @@ impl Tenant {
         let blocks = self.snapshot().blocks;
         let batch = Arc::new(batch);
         let late = late::find(&batch, &blocks);
-        let split = Self::split(&late, &blocks, arrived, batch.len());
+        let split = self.split(&late, &blocks, arrived, batch.len());
         let is_whole = late.duplicates.is_empty() && split.carved.is_empty();
         let mut added: Vec<Arc<Block>> = Vec::new();
         let mut write = |rows: Option<&[usize]>, arrived: (u64, u64), late_rows: u64| {
@@ -153,16 +153,19 @@ impl Tenant {
         Ok(added)
     }
 
-    /// Which rows go into the block of a merge, and which beside the block of their trace.
-    fn split(late: &Late, blocks: &[Arc<Block>], arrived: (u64, u64), rows: usize) -> Split {
+    /// Which rows go into the block of a merge, and which beside the block of their trace. What is dropped with that block
+    /// must not go too early, so those that are more than a window late stay in the block of the merge.
+    fn split(&self, late: &Late, blocks: &[Arc<Block>], arrived: (u64, u64), rows: usize) -> Split {
         let mut by_home: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         let mut near = 0;
+        let window_nanos = self.retention.window_nanos();
         for (rows, home) in &late.traces {
             let rows = rows.clone().filter(|row| late.duplicates.binary_search(row).is_err());
-            if Self::is_settled(&blocks[*home].meta, arrived.0) {
-                by_home.entry(*home).or_default().extend(rows);
-            } else {
+            let home_meta = &blocks[*home].meta;
+            if !Self::is_settled(home_meta, arrived.0) {
                 near += rows.count();
+            } else if arrived.1.saturating_sub(home_meta.arrived.1) <= window_nanos {
+                by_home.entry(*home).or_default().extend(rows);
             }
         }
         by_home.retain(|home, rows| {

@@ -18,10 +18,6 @@ use fanal_storage::{Projection, StoreError};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Longest window of time whose blocks are compacted together, in seconds.
-const WINDOW_SECONDS_MAX: u64 = 86_400;
-/// A window is at most this part of the age at which spans are dropped.
-const WINDOWS_PER_AGE: u64 = 8;
 /// How long after its last arrival a block waits for late spans before traces are joined, in seconds.
 const SETTLE_SECONDS: u64 = 120;
 /// Compaction writes at most so many times what merges wrote in order to join traces.
@@ -60,14 +56,6 @@ impl Tenant {
         self.compact(&upkeep, run, choice.reason)
     }
 
-    fn window_nanos(&self) -> u64 {
-        let age = match self.retention.age_seconds {
-            0 => WINDOW_SECONDS_MAX,
-            seconds => (seconds / WINDOWS_PER_AGE).clamp(1, WINDOW_SECONDS_MAX),
-        };
-        age * NANOS
-    }
-
     /// Whether late spans of a block's traces are not awaited any more at a time.
     pub(crate) fn is_settled(meta: &BlockMeta, unix_nanos: u64) -> bool {
         meta.arrived.1.saturating_add(SETTLE_SECONDS * NANOS) <= unix_nanos
@@ -76,7 +64,7 @@ impl Tenant {
     fn candidates(&self, blocks: &[Arc<Block>]) -> Vec<Candidate> {
         let now = self.clock.now_unix_nanos();
         let candidate = |block: &Arc<Block>| Candidate {
-            window: block.meta.arrived.1 / self.window_nanos(),
+            window: block.meta.arrived.1 / self.retention.window_nanos(),
             rows: block.meta.rows,
             memory_bytes: block.meta.memory_bytes,
             late_rows: block.meta.late_rows,
@@ -94,7 +82,7 @@ impl Tenant {
         Bounds {
             rows_max: cast::wide(self.config.block_rows),
             memory_bytes_max: cast::wide(self.config.compaction_bytes_max),
-            open_window: now.saturating_sub(delay) / self.window_nanos(),
+            open_window: now.saturating_sub(delay) / self.retention.window_nanos(),
             joined_rows_max: joins.saturating_sub(written.compacted_rows),
         }
     }

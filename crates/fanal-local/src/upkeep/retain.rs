@@ -14,6 +14,12 @@ use crate::tenant::Tenant;
 use fanal_storage::StoreError;
 use std::sync::MutexGuard;
 
+/// Longest window of time whose blocks are compacted together, in seconds.
+const WINDOW_SECONDS_MAX: u64 = 86_400;
+/// A window is at most this part of the age at which spans are dropped.
+const WINDOWS_PER_AGE: u64 = 8;
+const NANOS: u64 = 1_000_000_000;
+
 /// What the choice knows of a block.
 #[derive(Debug, Clone, Copy)]
 struct Stored {
@@ -35,11 +41,23 @@ fn expired(blocks: &[Stored], other_bytes: u64, oldest_kept: u64, bytes_max: u64
 }
 
 impl Retention {
-    /// The first arrival that is not too old.
+    /// Blocks are compacted within windows of time of this width.
+    pub(crate) fn window_nanos(&self) -> u64 {
+        let seconds = match self.age_seconds {
+            0 => WINDOW_SECONDS_MAX,
+            seconds => (seconds / WINDOWS_PER_AGE).clamp(1, WINDOW_SECONDS_MAX),
+        };
+        seconds * NANOS
+    }
+
+    /// The first arrival that is not too old. A window is added to the age, because late spans may lie beside a trace that
+    /// arrived a window before them.
     fn oldest_kept(&self, now_unix_nanos: u64) -> u64 {
         match self.age_seconds {
             0 => 0,
-            seconds => now_unix_nanos.saturating_sub(seconds.saturating_mul(1_000_000_000)),
+            seconds => now_unix_nanos
+                .saturating_sub(seconds.saturating_mul(NANOS))
+                .saturating_sub(self.window_nanos()),
         }
     }
 }
@@ -137,7 +155,9 @@ mod tests {
             assert_eq!(retention.oldest_kept(now), expect, "{age_seconds} {now}");
         };
         check(0, u64::MAX, 0);
-        check(1, 3_000_000_000, 2_000_000_000);
+        // One second of age and one of window, the least that there is.
+        check(1, 3_000_000_000, 1_000_000_000);
+        check(80, 100_000_000_000, 10_000_000_000);
         check(5, 3_000_000_000, 0);
         check(u64::MAX, u64::MAX, 0);
     }
