@@ -38,8 +38,8 @@ async fn readiness(State(app): State<Arc<App>>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
     }
     // Questions are answered all the same, so that the server stays in service.
-    match app.given.pipeline.check_room() {
-        Ok(()) => (StatusCode::OK, "ready\n".to_owned()).into_response(),
+    match app.given.pipeline.admit(0) {
+        Ok(_) => (StatusCode::OK, "ready\n".to_owned()).into_response(),
         Err(error) => {
             (StatusCode::OK, format!("ready, but spans are refused: {error}\n")).into_response()
         }
