@@ -10,7 +10,8 @@ use fanal_model::{
     Resource, Scope, SpanBatch, SpanBatchBuilder, SpanFields, SpanId, TraceId, Value, ValueRef,
 };
 use fanal_storage::{FindTraces, Projection, SpanStore, StoreError, TenantId};
-use simulated::{Fault, SimulatedDisk};
+use fanal_testkit::Random;
+use simulated::{Fault, SimulatedDisk, Survival};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -98,7 +99,7 @@ async fn acknowledged_spans_survive_a_power_loss_without_a_shutdown() {
         append(&store, number).await.expect("kept");
     }
     assert_eq!(stored(&store).await, whole(1..=40));
-    let crashed = disk.after_power_loss(false);
+    let crashed = disk.after_power_loss(Survival::Nothing);
     let store = open(&crashed).expect("opens again");
     assert_eq!(stored(&store).await, whole(1..=40));
     let services = store.services(&tenant()).await.expect("reads");
@@ -107,7 +108,7 @@ async fn acknowledged_spans_survive_a_power_loss_without_a_shutdown() {
     append(&store, 41).await.expect("goes on");
     store.merge_now().expect("merges");
     append(&store, 42).await.expect("goes on");
-    let store = open(&crashed.after_power_loss(false)).expect("opens a third time");
+    let store = open(&crashed.after_power_loss(Survival::Nothing)).expect("opens a third time");
     assert_eq!(stored(&store).await, whole(1..=42));
     let stats = store.stats(&tenant()).await.expect("reads");
     assert_eq!((stats.spans, stats.head_spans), (42 * 3, 3));
@@ -150,9 +151,11 @@ async fn a_power_loss_at_any_step_loses_and_doubles_nothing() {
         let disk = SimulatedDisk::new();
         disk.set_fault(Fault::From(step));
         let acknowledged = workload(&disk).await;
-        for keeps_unsynced in [false, true] {
-            let context = format!("step {step}, unsynced kept: {keeps_unsynced}");
-            let crashed = disk.after_power_loss(keeps_unsynced);
+        let mut random = Random::new(step);
+        let survivals = [Survival::Nothing, Survival::Everything, Survival::Some(&mut random)];
+        for survival in survivals {
+            let context = format!("step {step}, {survival:?}");
+            let crashed = disk.after_power_loss(survival);
             let store = open(&crashed).unwrap_or_else(|error| panic!("{context}: {error}"));
             check_kept(&stored(&store).await, &acknowledged, &context);
             append(&store, 100).await.expect("goes on");
@@ -160,7 +163,8 @@ async fn a_power_loss_at_any_step_loses_and_doubles_nothing() {
             let mut acknowledged = acknowledged.clone();
             acknowledged.push(100);
             check_kept(&stored(&store).await, &acknowledged, &context);
-            let store = open(&crashed.after_power_loss(false)).expect("opens once more");
+            let store =
+                open(&crashed.after_power_loss(Survival::Nothing)).expect("opens once more");
             check_kept(&stored(&store).await, &acknowledged, &context);
         }
     }
@@ -194,7 +198,7 @@ async fn one_failing_step_is_unavailable_and_the_next_append_works() {
         }
         assert_eq!(acknowledged.len(), 12);
         assert_eq!(stored(&store).await, whole(1..=12), "step {step}");
-        let store = open(&disk.after_power_loss(false)).expect("opens");
+        let store = open(&disk.after_power_loss(Survival::Nothing)).expect("opens");
         check_kept(&dedup(stored(&store).await), &acknowledged, &format!("step {step}"));
     }
     assert!(refused > 12, "{refused} appends met the failure");
@@ -244,7 +248,7 @@ async fn a_log_cut_anywhere_in_its_last_record_keeps_the_earlier_ones() {
     });
     let mut counts = BTreeMap::new();
     for cut in (length - 600)..=length {
-        let damaged = disk.after_power_loss(true);
+        let damaged = disk.after_power_loss(Survival::Everything);
         damaged.edit(".log", |bytes| bytes[cut..].fill(0));
         let store = open(&damaged).expect("opens");
         let kept = stored(&store).await;
@@ -263,7 +267,7 @@ async fn damaged_blocks_are_told_in_answers_and_damaged_catalogs_refuse_to_open(
     store.merge_now().expect("merges");
     append(&store, 2).await.expect("kept");
     drop(store);
-    let damaged = disk.after_power_loss(false);
+    let damaged = disk.after_power_loss(Survival::Nothing);
     damaged.edit(".block", |bytes| {
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
@@ -281,7 +285,7 @@ async fn damaged_blocks_are_told_in_answers_and_damaged_catalogs_refuse_to_open(
     };
     let answer = store.find_traces(&tenant(), request).await.expect("answers");
     assert_eq!((answer.traces.len(), answer.warnings.len()), (2, 1));
-    let damaged = disk.after_power_loss(false);
+    let damaged = disk.after_power_loss(Survival::Nothing);
     damaged.edit("CATALOG", |bytes| bytes[30] ^= 1);
     let error = open(&damaged).expect_err("a damaged catalog is not guessed at");
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");

@@ -1,17 +1,27 @@
-//! A disk in memory that knows what is durable, fails at a chosen step, and can lose power.
+//! A disk in memory that knows what is durable: it fails at a chosen step or now and then, is full, and loses power.
 //!
-//! Used by the crash tests. Files and names are durable once synced; on a power loss the rest is lost or, at the test's
-//! choice, happens to have survived.
+//! Used by the crash tests and the simulation. Bytes are durable once their file was synced, names once their folder
+//! was. Of the rest any choice of sectors, and for each folder the first few changes of names, may survive a power loss.
+#![allow(dead_code, reason = "each test program uses a part")]
 
-use fanal_local::segment::ReadAt;
-use fanal_local::{Disk, DiskFile, DiskLock};
+mod operations;
+mod power;
+
+use fanal_testkit::Random;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// What happens to steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) use power::Survival;
+
+/// Bytes that a write changes as a whole or not at all.
+const SECTOR_BYTES: usize = 512;
+
+/// What happens to steps: everything that changes the disk or makes a change durable.
+#[derive(Debug, Clone)]
 pub(crate) enum Fault {
     /// Every step works.
     None,
@@ -19,50 +29,128 @@ pub(crate) enum Fault {
     Once(u64),
     /// After so many steps, that one and all later ones fail, as in a machine that stops.
     From(u64),
+    /// Each step fails with this probability, and each read with a tenth of it.
+    Often(f64, Random),
 }
 
-#[derive(Debug, Default)]
+/// A file's bytes.
+#[derive(Debug, Clone, Default)]
 struct Content {
-    live: Vec<u8>,
-    durable: Vec<u8>,
+    live: Arc<Vec<u8>>,
+    durable: Arc<Vec<u8>>,
+    /// Sectors written since the last sync.
+    dirty: BTreeSet<usize>,
+    /// Whether a sync failed: what was dirty then is on no disk, though it can be read, until it is written again.
+    has_failed: bool,
 }
 
-#[derive(Debug)]
-struct State {
-    names: BTreeMap<PathBuf, usize>,
-    durable_names: BTreeMap<PathBuf, usize>,
-    contents: Vec<Content>,
+impl Content {
+    fn sync(&mut self) {
+        if self.has_failed {
+            let durable = Arc::make_mut(&mut self.durable);
+            durable.resize(self.live.len(), 0);
+            self.dirty.iter().for_each(|&sector| copy_sector(&self.live, durable, sector));
+        } else {
+            self.durable = Arc::clone(&self.live);
+        }
+        self.dirty.clear();
+    }
+
+    fn fail_sync(&mut self) {
+        self.has_failed = true;
+        self.dirty.clear();
+    }
+}
+
+fn copy_sector(from: &[u8], to: &mut Vec<u8>, sector: usize) {
+    let start = sector * SECTOR_BYTES;
+    let end = (start + SECTOR_BYTES).min(from.len());
+    if to.len() < end {
+        to.resize(end, 0);
+    }
+    to[start..end].copy_from_slice(&from[start..end]);
+}
+
+/// A change of names in a folder.
+#[derive(Debug, Clone)]
+enum NameChange {
+    Folder(PathBuf),
+    Link(PathBuf, usize),
+    Rename(PathBuf, PathBuf),
+    Unlink(PathBuf),
+}
+
+/// Names of files with their contents, and folders.
+#[derive(Debug, Clone, Default)]
+struct Names {
+    files: BTreeMap<PathBuf, usize>,
     folders: BTreeSet<PathBuf>,
+}
+
+/// Called before every step, with no lock held; steps of the hook itself call nothing.
+type Hook = Box<dyn FnMut() + Send>;
+
+struct State {
+    names: Names,
+    durable_names: Names,
+    /// Changes of each folder since its last sync.
+    unsynced_names: BTreeMap<PathBuf, Vec<NameChange>>,
+    contents: Vec<Content>,
     steps: u64,
     fault: Fault,
+    is_full: bool,
     refused_suffix: Option<&'static str>,
+    hook: Option<Hook>,
+    /// Where set, a disk after a power loss is kept from every sync point.
+    crashes: Option<(Random, Vec<SimulatedDisk>)>,
+    history: DefaultHasher,
 }
 
 /// The disk; clones are the same disk.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct SimulatedDisk(Arc<Mutex<State>>);
 
-#[derive(Debug)]
-struct SimulatedFile {
-    disk: SimulatedDisk,
-    content: usize,
+impl fmt::Debug for SimulatedDisk {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SimulatedDisk")
+    }
 }
 
-#[derive(Debug)]
-struct NoLock;
-
-impl DiskLock for NoLock {}
+impl Names {
+    fn apply(&mut self, change: &NameChange) {
+        match change {
+            NameChange::Folder(path) => drop(self.folders.insert(path.clone())),
+            NameChange::Link(path, content) => drop(self.files.insert(path.clone(), *content)),
+            NameChange::Rename(from, to) => {
+                if let Some(content) = self.files.remove(from) {
+                    self.files.insert(to.clone(), content);
+                }
+            }
+            NameChange::Unlink(path) => drop(self.files.remove(path)),
+        }
+    }
+}
 
 impl SimulatedDisk {
     pub(crate) fn new() -> Self {
+        let mut names = Names::default();
+        names.folders.extend(Path::new("/data").ancestors().map(Path::to_owned));
+        Self::with(names, Vec::new())
+    }
+
+    fn with(names: Names, contents: Vec<Content>) -> Self {
         Self(Arc::new(Mutex::new(State {
-            names: BTreeMap::new(),
-            durable_names: BTreeMap::new(),
-            contents: Vec::new(),
-            folders: BTreeSet::new(),
+            durable_names: names.clone(),
+            names,
+            unsynced_names: BTreeMap::new(),
+            contents,
             steps: 0,
             fault: Fault::None,
+            is_full: false,
             refused_suffix: None,
+            hook: None,
+            crashes: None,
+            history: DefaultHasher::new(),
         })))
     }
 
@@ -77,9 +165,34 @@ impl SimulatedDisk {
         state.fault = fault;
     }
 
+    /// Whether there is room for new bytes.
+    pub(crate) fn set_full(&self, is_full: bool) {
+        self.state().is_full = is_full;
+    }
+
     /// Makes no file whose name ends so, until told otherwise.
     pub(crate) fn refuse(&self, suffix: Option<&'static str>) {
         self.state().refused_suffix = suffix;
+    }
+
+    /// Calls this before every step, until told otherwise.
+    pub(crate) fn set_hook(&self, hook: Option<Hook>) {
+        self.state().hook = hook;
+    }
+
+    /// Keeps a disk after a power loss at every sync point from now on.
+    pub(crate) fn keep_crashes(&self, random: Random) {
+        self.state().crashes = Some((random, Vec::new()));
+    }
+
+    /// The disks that were kept since this was asked last.
+    pub(crate) fn take_crashes(&self) -> Vec<Self> {
+        self.state().crashes.as_mut().map(|(_, kept)| std::mem::take(kept)).unwrap_or_default()
+    }
+
+    /// How many disks were kept since this was asked last.
+    pub(crate) fn crash_count(&self) -> usize {
+        self.state().crashes.as_ref().map_or(0, |(_, kept)| kept.len())
     }
 
     /// Steps since the fault was set.
@@ -87,25 +200,9 @@ impl SimulatedDisk {
         self.state().steps
     }
 
-    /// The disk after a power loss: with what was synced, or with everything that was written.
-    pub(crate) fn after_power_loss(&self, keeps_unsynced: bool) -> Self {
-        let copy = Self::new();
-        {
-            let state = self.state();
-            let mut new = copy.state();
-            let names = if keeps_unsynced { &state.names } else { &state.durable_names };
-            for (path, &content) in names {
-                let content = &state.contents[content];
-                let bytes =
-                    if keeps_unsynced { content.live.clone() } else { content.durable.clone() };
-                let number = new.contents.len();
-                new.contents.push(Content { live: bytes.clone(), durable: bytes });
-                new.names.insert(path.clone(), number);
-                new.durable_names.insert(path.clone(), number);
-            }
-            new.folders.clone_from(&state.folders);
-        }
-        copy
+    /// A number that is the same for the same steps with the same bytes in the same order.
+    pub(crate) fn history(&self) -> u64 {
+        self.state().history.finish()
     }
 
     /// The bytes of the only file whose name ends so.
@@ -113,141 +210,52 @@ impl SimulatedDisk {
         let mut state = self.state();
         let found: Vec<usize> = state
             .names
+            .files
             .iter()
             .filter(|(path, _)| path.to_string_lossy().ends_with(suffix))
             .map(|(_, &content)| content)
             .collect();
         assert_eq!(found.len(), 1, "files that end with {suffix}");
-        change(&mut state.contents[found[0]].live);
+        change(Arc::make_mut(&mut state.contents[found[0]].live));
+    }
+
+    /// Runs the hook, counts a step and fails it where told.
+    fn step(&self, what: &impl Hash) -> (MutexGuard<'_, State>, io::Result<()>) {
+        let hook = self.state().hook.take();
+        if let Some(mut hook) = hook {
+            hook();
+            self.state().hook = Some(hook);
+        }
+        let mut state = self.state();
+        state.steps += 1;
+        what.hash(&mut state.history);
+        let steps = state.steps;
+        let fails = match &mut state.fault {
+            Fault::None => false,
+            Fault::Once(after) => steps == *after + 1,
+            Fault::From(after) => steps > *after,
+            Fault::Often(probability, random) => random.chance(*probability),
+        };
+        let outcome = if fails { Err(io::Error::other("simulated failure")) } else { Ok(()) };
+        (state, outcome)
     }
 }
 
 impl State {
-    fn step(&mut self) -> io::Result<()> {
-        self.steps += 1;
-        let fails = match self.fault {
-            Fault::None => false,
-            Fault::Once(after) => self.steps == after + 1,
-            Fault::From(after) => self.steps > after,
+    fn check_read(&mut self) -> io::Result<()> {
+        let fails = match &mut self.fault {
+            Fault::Often(probability, random) => random.chance(*probability / 10.0),
+            _ => false,
         };
-        if fails { Err(io::Error::other("simulated failure")) } else { Ok(()) }
-    }
-}
-
-impl Disk for SimulatedDisk {
-    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        let mut state = self.state();
-        state.step()?;
-        state.folders.extend(dir.ancestors().map(Path::to_owned));
-        Ok(())
+        if fails { Err(io::Error::other("simulated failure to read")) } else { Ok(()) }
     }
 
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let mut state = self.state();
-        state.step()?;
-        let name = path.to_string_lossy();
-        if state.refused_suffix.is_some_and(|suffix| name.ends_with(suffix)) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        let content = state.contents.len();
-        state.contents.push(Content::default());
-        state.names.insert(path.to_owned(), content);
-        Ok(Arc::new(SimulatedFile { disk: self.clone(), content }))
+    fn check_room(&self) -> io::Result<()> {
+        if self.is_full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let state = self.state();
-        let content = *state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Arc::new(SimulatedFile { disk: self.clone(), content }))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut state = self.state();
-        state.step()?;
-        let content = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        state.names.insert(to.to_owned(), content);
-        Ok(())
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.state();
-        state.step()?;
-        state.names.remove(path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(())
-    }
-
-    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let state = self.state();
-        if !state.folders.contains(dir) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let below = state.names.keys().chain(&state.folders);
-        let below = below.filter(|path| path.parent() == Some(dir));
-        let names: BTreeSet<String> = below
-            .filter_map(|path| path.file_name())
-            .map(|name| name.to_string_lossy().into_owned())
-            .collect();
-        Ok(names.into_iter().collect())
-    }
-
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        let mut state = self.state();
-        state.step()?;
-        let is_in = |path: &PathBuf| path.parent() == Some(dir);
-        state.durable_names.retain(|path, _| !is_in(path));
-        let live: Vec<_> = state
-            .names
-            .iter()
-            .filter(|(path, _)| is_in(path))
-            .map(|(path, &content)| (path.clone(), content))
-            .collect();
-        state.durable_names.extend(live);
-        Ok(())
-    }
-
-    fn lock(&self, _: &Path) -> io::Result<Box<dyn DiskLock>> {
-        Ok(Box::new(NoLock))
-    }
-}
-
-impl ReadAt for SimulatedFile {
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        self.disk.state().contents[self.content].live.read_exact_at(buffer, offset)
-    }
-
-    fn byte_length(&self) -> u64 {
-        self.disk.state().contents[self.content].live.byte_length()
-    }
-}
-
-impl DiskFile for SimulatedFile {
-    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let mut state = self.disk.state();
-        let outcome = state.step();
-        // A write that fails has got half of its way.
-        let written = if outcome.is_ok() { bytes } else { &bytes[..bytes.len() / 2] };
-        let live = &mut state.contents[self.content].live;
-        let offset = usize::try_from(offset).expect("small files");
-        if live.len() < offset + written.len() {
-            live.resize(offset + written.len(), 0);
-        }
-        live[offset..offset + written.len()].copy_from_slice(written);
-        outcome
-    }
-
-    fn preallocate(&self, length: u64) -> io::Result<()> {
-        let mut state = self.disk.state();
-        state.step()?;
-        let length = usize::try_from(length).expect("small files");
-        state.contents[self.content].live.resize(length, 0);
-        Ok(())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.disk.state();
-        state.step()?;
-        let content = &mut state.contents[self.content];
-        content.durable.clone_from(&content.live);
-        Ok(())
+    fn change_name(&mut self, folder: &Path, change: NameChange) {
+        self.names.apply(&change);
+        self.unsynced_names.entry(folder.to_owned()).or_default().push(change);
     }
 }
