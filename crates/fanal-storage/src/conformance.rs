@@ -14,6 +14,7 @@ mod values;
 
 use crate::store::SpanStore;
 use pair::Pair;
+pub use pair::describe_span;
 use std::sync::Arc;
 
 /// A store under test.

@@ -162,6 +162,8 @@ impl LogFiles {
         let is_spare =
             draft.file_name().is_some_and(|name| name.to_string_lossy().starts_with("spare-"));
         let file = if is_spare {
+            // Until its name as a spare is durable, a crash may bring back the name under which it held records.
+            self.disk.sync_dir(&self.dir)?;
             self.disk.open(draft)?
         } else {
             let file = self.disk.create(draft)?;

@@ -30,7 +30,7 @@ pub(crate) enum Fault {
     /// After so many steps, that one and all later ones fail, as in a machine that stops.
     From(u64),
     /// Each step fails with this probability, and each read with a tenth of it.
-    Often(f64, Random),
+    Often(f64, Box<Random>),
 }
 
 /// A file's bytes.

@@ -168,9 +168,9 @@ impl DiskFile for SimulatedFile {
         state.keep_crash();
         let content = &mut state.contents[self.content];
         if outcome.is_ok() {
-            content.sync()
+            content.sync();
         } else {
-            content.fail_sync()
+            content.fail_sync();
         }
         outcome
     }

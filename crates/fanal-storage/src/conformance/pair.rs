@@ -248,7 +248,7 @@ impl Pair {
             panic!("{}: batch of trace {}: {error}", self.scenario, trace.trace_id);
         }
         match IndexedBatch::new(Arc::new(trace.spans)) {
-            Ok(spans) => spans.spans().map(|span| show(&spans, &span)).collect(),
+            Ok(spans) => spans.spans().map(|span| describe_span(&spans, &span)).collect(),
             Err(error) => panic!("{}: batch of trace {}: {error}", self.scenario, trace.trace_id),
         }
     }
@@ -291,7 +291,7 @@ impl Pair {
 }
 
 /// Everything of a span as text; equal where the spans are, floats by their bits.
-fn show(spans: &IndexedBatch, span: &SpanRef<'_>) -> String {
+pub fn describe_span(spans: &IndexedBatch, span: &SpanRef<'_>) -> String {
     let attributes = |items: &mut dyn Iterator<Item = (&str, ValueRef<'_>)>| {
         let shown: Vec<String> = items
             .map(|(key, value)| match value {

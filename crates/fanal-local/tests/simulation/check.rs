@@ -1,0 +1,108 @@
+//! Comparing a store with the model.
+
+use crate::model::{Copies, TenantModel};
+use crate::run::now;
+use crate::spans::{self, number_of};
+use fanal_local::LocalStore;
+use fanal_model::{IndexedBatch, TraceId};
+use fanal_storage::conformance::describe_span;
+use fanal_storage::{
+    FindTraces, Projection, SpanStore, StoreError, TenantId, TracePosition, TraceSpans,
+};
+use fanal_testkit::Random;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Searches of one check.
+const SEARCHES: usize = 3;
+
+fn fetch(
+    store: &LocalStore,
+    tenant: &TenantId,
+    model: &TenantModel,
+    projection: Projection,
+) -> Result<Vec<TraceSpans>, StoreError> {
+    let ids: Vec<TraceId> = model.traces.iter().copied().collect();
+    now(store.traces(tenant, &ids, projection))
+}
+
+/// How often each span is stored.
+pub(crate) fn copies(store: &LocalStore, tenant: &TenantId, model: &TenantModel) -> Copies {
+    let mut copies = Copies::new();
+    for trace in fetch(store, tenant, model, Projection::Summary).expect("answers") {
+        assert_eq!(trace.warnings, Vec::<String>::new(), "{}", trace.trace_id);
+        for row in 0..trace.spans.len() {
+            *copies.entry(number_of(&trace.spans, row)).or_insert(0) += 1;
+        }
+    }
+    copies
+}
+
+/// Everything that can be asked, while the disk works.
+pub(crate) fn everything(
+    store: &LocalStore,
+    tenant: &TenantId,
+    model: &TenantModel,
+    random: &mut Random,
+    clock_unix_nanos: u64,
+) {
+    let copies = traces(store, tenant, model).expect("answers without a warning");
+    model.check_copies(&copies, usize::MAX, true);
+    let visible = model.visible(tenant);
+    for _ in 0..SEARCHES {
+        let request = spans::search(random, clock_unix_nanos);
+        let all = FindTraces { limit: usize::MAX - 1, ..request.clone() };
+        let expected = now(visible.find_traces(tenant, all)).expect("answers").traces;
+        assert_eq!(pages(store, tenant, request.clone()), expected, "{request:?}");
+    }
+    let stored = now(store.services(tenant)).expect("answers");
+    let distinct: BTreeSet<&String> = stored.iter().collect();
+    assert_eq!(distinct.len(), stored.len(), "a service is listed twice: {stored:?}");
+    for service in now(visible.services(tenant)).expect("answers") {
+        assert!(stored.contains(&service), "service {service:?} is missing: {stored:?}");
+        let stored = now(store.operations(tenant, &service)).expect("answers");
+        let expected = now(visible.operations(tenant, &service)).expect("answers");
+        let is_there = expected.iter().all(|operation| stored.contains(operation));
+        assert!(is_there, "operations of {service:?}: {stored:?}, sent were {expected:?}");
+    }
+    let stats = now(store.stats(tenant)).expect("answers");
+    let spans: usize = copies.values().sum();
+    assert_eq!(usize::try_from(stats.spans).expect("few"), spans, "{stats:?}");
+}
+
+/// Every trace with every span's text; where something cannot be read, the store must say so.
+pub(crate) fn traces(
+    store: &LocalStore,
+    tenant: &TenantId,
+    model: &TenantModel,
+) -> Result<Copies, String> {
+    let mut copies = Copies::new();
+    let found = fetch(store, tenant, model, Projection::Full).map_err(|it| it.to_string())?;
+    for trace in found {
+        if let Some(warning) = trace.warnings.first() {
+            return Err(warning.clone());
+        }
+        trace.spans.validate().expect("consistent");
+        let indexed = IndexedBatch::new(Arc::new(trace.spans)).expect("consistent");
+        for span in indexed.spans() {
+            let number = number_of(indexed.batch(), span.row());
+            assert_eq!(describe_span(&indexed, &span), model.text(number));
+            *copies.entry(number).or_insert(0) += 1;
+        }
+    }
+    Ok(copies)
+}
+
+/// Every page of a search.
+fn pages(store: &LocalStore, tenant: &TenantId, mut request: FindTraces) -> Vec<TracePosition> {
+    let mut all = Vec::new();
+    loop {
+        let page = now(store.find_traces(tenant, request.clone())).expect("answers");
+        assert_eq!(page.warnings, Vec::<String>::new());
+        all.extend(page.traces);
+        if !page.has_more {
+            return all;
+        }
+        request.after = all.last().copied();
+    }
+}
