@@ -120,7 +120,15 @@ impl Snapshot {
             return Err(StoreError::Unavailable { message });
         }
         let found = gathered.into_iter().filter(|trace| !trace.builder.is_empty());
-        Ok(found.map(|trace| trace.finish(&warnings, spans_max)).collect())
+        let found: Vec<_> = found.map(|trace| trace.finish(&warnings, spans_max)).collect();
+        match warnings.first() {
+            // "Not there" must not be said of what may be there, and there is no answer that could carry the warning.
+            Some(warning) if found.is_empty() && !ids.is_empty() => Err(StoreError::Corrupt {
+                object: "a part of the stored spans".to_owned(),
+                message: format!("{warning}; the others have nothing of the trace"),
+            }),
+            _ => Ok(found),
+        }
     }
 }
 

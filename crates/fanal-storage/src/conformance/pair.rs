@@ -130,7 +130,7 @@ impl Pair {
         match IndexedBatch::new(Arc::new(batch.clone())) {
             Ok(spans) => {
                 for span in spans.spans() {
-                    if self.seen.insert((tenant, show(&spans, &span))) {
+                    if self.seen.insert((tenant, describe_span(&spans, &span))) {
                         builder.append_row(&spans, &mut remap, span.row());
                     }
                 }
