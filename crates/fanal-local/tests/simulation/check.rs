@@ -1,13 +1,15 @@
 //! Comparing a store with the model.
 
 use crate::model::{Copies, TenantModel};
-use crate::run::now;
+use crate::run::answer_of;
 use crate::spans::{self, number_of};
 use fanal_local::LocalStore;
-use fanal_model::{IndexedBatch, TraceId};
+use fanal_model::{IndexedBatch, SpanBatch, TraceId};
 use fanal_storage::conformance::describe_span;
+use fanal_storage::memory::MemoryStore;
 use fanal_storage::{
-    FindTraces, Projection, SpanStore, StoreError, TenantId, TracePosition, TraceSpans,
+    AggregateSpans, FindTraces, Projection, SpanAggregates, SpanStore, StoreError, TenantId,
+    TracePosition, TraceSpans,
 };
 use fanal_testkit::Random;
 use std::collections::BTreeSet;
@@ -23,7 +25,7 @@ fn fetch(
     projection: Projection,
 ) -> Result<Vec<TraceSpans>, StoreError> {
     let ids: Vec<TraceId> = model.traces.iter().copied().collect();
-    now(store.traces(tenant, &ids, projection))
+    answer_of(store.traces(tenant, &ids, projection))
 }
 
 /// How often each span is stored.
@@ -46,28 +48,41 @@ pub(crate) fn everything(
     random: &mut Random,
     clock_unix_nanos: u64,
 ) {
-    let copies = traces(store, tenant, model).expect("answers without a warning");
+    let (copies, spans) = traces(store, tenant, model).expect("answers without a warning");
     model.check_copies(&copies, usize::MAX, true);
-    let visible = model.visible(tenant);
+    // What searches and aggregates must find, in the plainest store.
+    let plain = MemoryStore::new();
+    for batch in spans {
+        answer_of(plain.append(tenant, batch)).expect("kept");
+    }
     for _ in 0..SEARCHES {
         let request = spans::search(random, clock_unix_nanos);
         let all = FindTraces { limit: usize::MAX - 1, ..request.clone() };
-        let expected = now(visible.find_traces(tenant, all)).expect("answers").traces;
+        let expected = answer_of(plain.find_traces(tenant, all)).expect("answers").traces;
         assert_eq!(pages(store, tenant, request.clone()), expected, "{request:?}");
+        aggregate(store, tenant, &plain, &spans::aggregate(random, request));
     }
-    let stored = now(store.services(tenant)).expect("answers");
+    let stored = answer_of(store.services(tenant)).expect("answers");
     let distinct: BTreeSet<&String> = stored.iter().collect();
     assert_eq!(distinct.len(), stored.len(), "a service is listed twice: {stored:?}");
-    for service in now(visible.services(tenant)).expect("answers") {
+    for service in answer_of(plain.services(tenant)).expect("answers") {
         assert!(stored.contains(&service), "service {service:?} is missing: {stored:?}");
-        let stored = now(store.operations(tenant, &service)).expect("answers");
-        let expected = now(visible.operations(tenant, &service)).expect("answers");
+        let stored = answer_of(store.operations(tenant, &service)).expect("answers");
+        let expected = answer_of(plain.operations(tenant, &service)).expect("answers");
         let is_there = expected.iter().all(|operation| stored.contains(operation));
         assert!(is_there, "operations of {service:?}: {stored:?}, sent were {expected:?}");
     }
-    let stats = now(store.stats(tenant)).expect("answers");
+    let stats = answer_of(store.stats(tenant)).expect("answers");
     let spans: usize = copies.values().sum();
     assert_eq!(usize::try_from(stats.spans).expect("few"), spans, "{stats:?}");
+}
+
+fn aggregate(store: &LocalStore, tenant: &TenantId, plain: &MemoryStore, request: &AggregateSpans) {
+    let found = answer_of(store.aggregate(tenant, request.clone())).expect("answers");
+    let expected = answer_of(plain.aggregate(tenant, request.clone())).expect("answers");
+    assert_eq!(found.warnings, Vec::<String>::new());
+    let answer = |it: SpanAggregates| (it.spans, it.groups);
+    assert_eq!(answer(found), answer(expected), "{request:?}");
 }
 
 /// Every trace with every span's text; where something cannot be read, the store must say so.
@@ -75,14 +90,16 @@ pub(crate) fn traces(
     store: &LocalStore,
     tenant: &TenantId,
     model: &TenantModel,
-) -> Result<Copies, String> {
+) -> Result<(Copies, Vec<SpanBatch>), String> {
     let mut copies = Copies::new();
+    let mut batches = Vec::new();
     let found = fetch(store, tenant, model, Projection::Full).map_err(|it| it.to_string())?;
     for trace in found {
         if let Some(warning) = trace.warnings.first() {
             return Err(warning.clone());
         }
         trace.spans.validate().expect("consistent");
+        batches.push(trace.spans.clone());
         let indexed = IndexedBatch::new(Arc::new(trace.spans)).expect("consistent");
         for span in indexed.spans() {
             let number = number_of(indexed.batch(), span.row());
@@ -90,14 +107,14 @@ pub(crate) fn traces(
             *copies.entry(number).or_insert(0) += 1;
         }
     }
-    Ok(copies)
+    Ok((copies, batches))
 }
 
 /// Every page of a search.
 fn pages(store: &LocalStore, tenant: &TenantId, mut request: FindTraces) -> Vec<TracePosition> {
     let mut all = Vec::new();
     loop {
-        let page = now(store.find_traces(tenant, request.clone())).expect("answers");
+        let page = answer_of(store.find_traces(tenant, request.clone())).expect("answers");
         assert_eq!(page.warnings, Vec::<String>::new());
         all.extend(page.traces);
         if !page.has_more {

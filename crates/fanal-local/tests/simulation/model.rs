@@ -1,9 +1,10 @@
 //! What must be stored, may be stored, and is visible, request by request.
 
 use crate::spans::number_of;
+use fanal_local::config::Retention;
 use fanal_model::{IndexedBatch, SpanBatch, TraceId};
+use fanal_storage::TenantId;
 use fanal_storage::conformance::describe_span;
-use fanal_storage::{SpanStore, TenantId, memory::MemoryStore};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +18,10 @@ pub(crate) struct Request {
     pub(crate) visible: usize,
     /// Copies that failed, or whose outcome is not known yet: they may be there after a restart.
     pub(crate) hidden: usize,
+    /// When it was sent last, nanoseconds since the Unix epoch.
+    pub(crate) sent_at: u64,
+    /// Whether retention may have dropped any of its spans.
+    pub(crate) may_expire: bool,
     /// How many crashes had been kept when it was first acknowledged: it is in all later ones.
     pub(crate) acknowledged_at: Option<usize>,
 }
@@ -39,6 +44,7 @@ impl fmt::Debug for Request {
 pub(crate) struct TenantModel {
     pub(crate) requests: Vec<Request>,
     pub(crate) traces: BTreeSet<TraceId>,
+    pub(crate) retention: Retention,
     /// Which span is in which request.
     request_of: BTreeMap<u32, usize>,
 }
@@ -66,9 +72,25 @@ impl TenantModel {
             self.request_of.insert(number, place);
         }
         self.traces.extend(&batch.trace_ids);
-        let (visible, hidden, acknowledged_at) = (0, 0, None);
-        self.requests.push(Request { batch, spans, visible, hidden, acknowledged_at });
+        self.requests.push(Request {
+            batch,
+            spans,
+            visible: 0,
+            hidden: 0,
+            sent_at: 0,
+            may_expire: false,
+            acknowledged_at: None,
+        });
         place
+    }
+
+    /// Notes that retention may look at the clock now.
+    pub(crate) fn expire(&mut self, now: u64) {
+        let Retention { age_seconds, bytes_max } = self.retention;
+        let age = if age_seconds == 0 { u64::MAX } else { age_seconds * 1_000_000_000 };
+        for request in &mut self.requests {
+            request.may_expire |= bytes_max > 0 || request.sent_at < now.saturating_sub(age);
+        }
     }
 
     /// Checks that requests are there as a whole, none more often than it was sent, acknowledged ones (before so many
@@ -78,10 +100,16 @@ impl TenantModel {
             let count = |number: &u32| found.get(number).copied().unwrap_or(0);
             let present = request.spans.keys().filter(|number| count(number) > 0).count();
             let whole = present == request.spans.len();
-            assert!(present == 0 || whole, "request {place} is there in part: {present} spans");
+            assert!(
+                request.may_expire || present == 0 || whole,
+                "request {place} is there in part: {present} spans"
+            );
             let is_acknowledged = request.acknowledged_at.is_some_and(|at| at <= crashes);
             let is_required = if is_settled { request.visible > 0 } else { is_acknowledged };
-            assert!(!is_required || whole, "request {place} is lost: {request:?}");
+            assert!(
+                request.may_expire || !is_required || whole,
+                "request {place} is lost: {request:?}"
+            );
             let sent = request.visible + if is_settled { 0 } else { request.hidden };
             for (number, (_, in_batch)) in &request.spans {
                 let (count, count_max) = (count(number), sent * in_batch);
@@ -98,7 +126,7 @@ impl TenantModel {
     /// After a restart: what was found is visible from now on, what was not is gone for good.
     pub(crate) fn settle(&mut self, found: &Copies) {
         for request in &mut self.requests {
-            let is_there = request.spans.keys().all(|number| found.contains_key(number));
+            let is_there = request.spans.keys().any(|number| found.contains_key(number));
             request.visible = if is_there { request.visible + request.hidden } else { 0 };
             request.hidden = 0;
         }
@@ -115,15 +143,5 @@ impl TenantModel {
     pub(crate) fn text(&self, number: u32) -> &str {
         let place = self.request_of.get(&number).expect("a span that was sent");
         &self.requests[*place].spans[&number].0
-    }
-
-    /// What is visible, in the plainest store.
-    pub(crate) fn visible(&self, tenant: &TenantId) -> MemoryStore {
-        let memory = MemoryStore::new();
-        for request in self.requests.iter().filter(|it| it.visible > 0) {
-            let kept = crate::run::now(memory.append(tenant, request.batch.clone()));
-            kept.expect("kept");
-        }
-        memory
     }
 }

@@ -5,14 +5,15 @@ use crate::model::{Model, TenantModel};
 use crate::simulated::{Fault, SimulatedDisk, Survival};
 use crate::spans::{self, START};
 use fanal_base::{Clock, ErrorKind, ManualClock};
+use fanal_local::config::Retention;
 use fanal_local::{Disk, LocalConfig, LocalStore, Step};
 use fanal_storage::{SpanStore, StoreError, StoreFuture, TenantId};
 use fanal_testkit::Random;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-/// Things that are done in one run.
-const ACTIONS: usize = 30;
+/// Least and most things that are done in one run.
+const ACTIONS: (u64, u64) = (5, 35);
 const SECOND: u64 = 1_000_000_000;
 
 /// What a run came to.
@@ -33,6 +34,7 @@ struct World {
     model: Arc<Mutex<Model>>,
     disk: SimulatedDisk,
     clock: ManualClock,
+    retention: Retention,
     /// Whether the disk works, so that every request must succeed.
     is_well: bool,
 }
@@ -47,7 +49,7 @@ pub(crate) struct Run {
 }
 
 /// The answer of a future that needs nobody else.
-pub(crate) fn now<T>(mut future: StoreFuture<'_, T>) -> Result<T, StoreError> {
+pub(crate) fn answer_of<T>(mut future: StoreFuture<'_, T>) -> Result<T, StoreError> {
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
         Poll::Pending => panic!("it waits for somebody"),
@@ -67,7 +69,10 @@ fn config(random: &mut Random) -> LocalConfig {
         granule_rows: random.pick(&[4, 16, 100]),
         merge_after_seconds: random.pick(&[0, 5, 100]),
         head_bytes_max: random.pick(&[300_000, 100 << 20]),
-        scan_threads_max: 1,
+        retention: Retention {
+            age_seconds: random.pick(&[0, 0, 600]),
+            bytes_max: random.pick(&[0, 0, 0, 0, 0, 0, 30_000]),
+        },
         ..LocalConfig::new("/data")
     }
 }
@@ -97,6 +102,7 @@ impl World {
             let mut model = self.model();
             let first = model.next_number + 1;
             let own = model.tenants.entry(tenant.clone()).or_default();
+            own.retention = self.retention;
             if random.chance(0.15) && !own.requests.is_empty() {
                 places.push(random.index(own.requests.len()));
                 continue;
@@ -112,9 +118,11 @@ impl World {
 
     fn send(&self, random: &mut Random, tenant: &TenantId, places: &[usize]) {
         let mut waiting = Vec::new();
+        let now = self.now();
         for &place in places {
             let batch = self.note(tenant, place, |request| {
                 request.hidden += 1;
+                request.sent_at = now;
                 request.batch.clone()
             });
             let mut append = self.store.append(tenant, batch);
@@ -133,7 +141,7 @@ impl World {
         }
         while self.step(tenant, Step::Commit) {}
         for (place, append) in waiting {
-            self.answered(tenant, place, now(append));
+            self.answered(tenant, place, answer_of(append));
         }
     }
 
@@ -153,6 +161,7 @@ impl World {
             Ok(()) => self.note(tenant, place, |request| {
                 request.hidden -= 1;
                 request.visible += 1;
+                request.may_expire = false;
                 request.acknowledged_at.get_or_insert(crashes);
             }),
             Err(error) => {
@@ -190,13 +199,20 @@ impl World {
         let Some(own) = model.tenants.get(tenant) else { return };
         if self.is_well {
             check::everything(&self.store, tenant, own, random, self.now());
-        } else if let Ok(copies) = check::traces(&self.store, tenant, own) {
+        } else if let Ok((copies, _)) = check::traces(&self.store, tenant, own) {
             own.check_copies(&copies, usize::MAX, true);
         }
     }
 
-    /// Merges or compacts; half of the time appends and questions come in the middle of it.
+    /// Retention may drop what is too old by now.
+    fn expire(&self) {
+        let now = self.now();
+        self.model().tenants.values_mut().for_each(|own| own.expire(now));
+    }
+
+    /// Merges, compacts or drops; half of the time appends and questions come in the middle of it.
     fn background(&self, random: &mut Random, tenant: &TenantId) {
+        self.expire();
         if random.chance(0.5) {
             let (world, tenant) = (self.clone(), tenant.clone());
             let mut dice = Random::new(random.number());
@@ -209,9 +225,10 @@ impl World {
                 }
             })));
         }
-        match random.below(6) {
+        match random.below(7) {
             0 => drop(self.expect(self.store.merge_now())),
-            1 => while self.step(tenant, Step::Compact) {},
+            1 => while self.step(tenant, Step::Retain) {},
+            2 => while self.step(tenant, Step::Compact) {},
             _ => while self.step(tenant, Step::Merge) && self.step(tenant, Step::Compact) {},
         }
         self.disk.set_hook(None);
@@ -235,20 +252,22 @@ impl Run {
         let (disk, clock) = (SimulatedDisk::new(), ManualClock::at(START));
         disk.keep_crashes(Random::new(random.number()));
         let store = Arc::new(open(&config, &clock, &disk).expect("opens"));
-        let world = World { store, model: Arc::default(), disk, clock, is_well: true };
+        let (model, retention) = (Arc::default(), config.retention);
+        let world = World { store, model, disk, clock, retention, is_well: true };
         Self { world, random, config, history: 0, steps: 0, crashes_checked: 0 }
     }
 
     pub(crate) fn finish(mut self) -> Outcome {
-        for _ in 0..ACTIONS {
+        for _ in 0..self.random.between(ACTIONS.0, ACTIONS.1) {
             self.act();
             self.check_crashes();
         }
         self.check_all();
-        self.world.store.merge_now().expect("merges");
+        self.merge_all();
         self.check_all();
         self.restart();
         self.check_all();
+        self.outlive_retention();
         self.note_history();
         let Self { history, steps, crashes_checked, .. } = self;
         Outcome { history, steps, crashes_checked }
@@ -312,10 +331,30 @@ impl Run {
 
     /// A disk that works again takes appends again, once the merge has made room.
     fn recover(&mut self) {
-        self.world.store.merge_now().expect("merges");
+        self.merge_all();
         self.check_all();
         let tenant = self.tenant();
         self.world.append(&mut self.random, &tenant);
+    }
+
+    fn merge_all(&self) {
+        self.world.expire();
+        self.world.store.merge_now().expect("merges");
+    }
+
+    /// Where spans are kept for a while only, nothing is left when it is over.
+    fn outlive_retention(&mut self) {
+        let age_seconds = self.config.retention.age_seconds;
+        if age_seconds == 0 {
+            return;
+        }
+        self.world.clock.advance((2 * age_seconds + 10) * SECOND);
+        self.merge_all();
+        self.check_all();
+        for tenant in tenants() {
+            let stats = answer_of(self.world.store.stats(&tenant)).expect("answers");
+            assert_eq!((stats.spans, stats.blocks), (0, 0), "{stats:?}");
+        }
     }
 
     fn note_history(&mut self) {
@@ -326,7 +365,7 @@ impl Run {
     /// Ends the store as an operator or as a kill does, and opens it again on the same disk.
     fn restart(&mut self) {
         if self.random.chance(0.5) {
-            now(self.world.store.shutdown()).expect("stops");
+            answer_of(self.world.store.shutdown()).expect("stops");
         }
         let disk = self.world.disk.clone();
         self.reopen(disk);

@@ -6,7 +6,8 @@ use fanal_model::{
     TraceId, Value, ValueRef,
 };
 use fanal_storage::{
-    AttributeCondition, AttributeLevel, AttributeTest, Comparison, FindTraces, SpanCondition,
+    AggregateSpans, AttributeCondition, AttributeLevel, AttributeTest, Comparison, FindTraces,
+    GroupKey, Measure, SpanCondition,
 };
 use fanal_testkit::Random;
 
@@ -116,6 +117,29 @@ pub(crate) fn search(random: &mut Random, now: u64) -> FindTraces {
     };
     let limit = 1 + random.index(20);
     FindTraces { conditions, start_min_unix_nanos, start_max_unix_nanos, limit, after: None }
+}
+
+/// An aggregate over the spans that a search looks for.
+pub(crate) fn aggregate(random: &mut Random, search: FindTraces) -> AggregateSpans {
+    let keys = [
+        GroupKey::Service,
+        GroupKey::Name,
+        GroupKey::Status,
+        GroupKey::SpanAttribute("code".to_owned()),
+    ];
+    let is_bounded = search.start_max_unix_nanos < u64::MAX;
+    AggregateSpans {
+        conditions: search.conditions,
+        start_min_unix_nanos: search.start_min_unix_nanos,
+        start_max_unix_nanos: search.start_max_unix_nanos,
+        step_nanos: (is_bounded && random.chance(0.5)).then_some(1_000_000_000),
+        group_by: keys.into_iter().filter(|_| random.chance(0.3)).collect(),
+        measures: [Measure::Durations, Measure::DurationHistogram]
+            .into_iter()
+            .filter(|_| random.chance(0.5))
+            .collect(),
+        groups_max: 10_000,
+    }
 }
 
 fn condition(random: &mut Random) -> SpanCondition {
