@@ -98,6 +98,14 @@ def ask_grpc(channel, counts):
         counts[(error.code().name, b"google.rpc.RetryInfo" in details)] += 1
 
 
+def sample_memory(server, samples):
+    """Resident bytes with what the server itself knows it holds."""
+    page = server.get("/metrics")[1]
+    names = ["fanal_storage_head_bytes", "fanal_ingest_in_flight_bytes"]
+    values = dict(line.rsplit(" ", 1) for line in page.splitlines() if line and not line.startswith("#"))
+    samples.append([resident_bytes(server), *(int(float(values[name])) // MEBIBYTE for name in names)])
+
+
 def ask_question(server, answers):
     begin = time.monotonic()
     status, answer = server.get("/fanal/v1/search?limit=20")
@@ -142,7 +150,7 @@ def check_sdk(tally, server, senders):
 
 
 def overload(tally, server):
-    memory, answers = [], []
+    memory, samples, answers = [], [], []
     counts = {"http": collections.Counter(), "grpc": collections.Counter()}
     clients = [(protocol, raw_client(server, protocol)) for protocol in CLIENTS]
     senders = [(protocol, sdk_client(server, protocol)) for protocol in CLIENTS]
@@ -150,6 +158,7 @@ def overload(tally, server):
     throttle = Background(lambda: slow_down(server), PERIOD_SECONDS * (1 - SHARE))
     others = [
         Background(lambda: memory.append(resident_bytes(server)), 0.05),
+        Background(lambda: sample_memory(server, samples), 0.5),
         Background(lambda: ask_http(server, counts["http"]), 0.2),
         Background(lambda: ask_grpc(channel, counts["grpc"]), 0.2),
         Background(lambda: ask_question(server, answers), 0.5),
@@ -168,6 +177,8 @@ def overload(tally, server):
     tally.check(what, times >= OVERLOAD_MIN, f"less than {OVERLOAD_MIN} times")
     peak = max(memory)
     tally.check(f"memory is at most {peak // MEBIBYTE} MiB", peak <= MEMORY_BYTES_MAX, f"limit {MEMORY_BYTES_MAX} bytes")
+    resident, head, in_flight = max(samples)
+    print(f"of {resident // MEBIBYTE} MiB at one time, {head} MiB were unmerged spans and {in_flight} MiB requests")
     print(f"small requests: {dict(counts['http'])} {dict(counts['grpc'])}")
     codes = {"http": {200, 429, 503}, "grpc": {"OK", "RESOURCE_EXHAUSTED", "UNAVAILABLE"}}
     for protocol, seen in counts.items():

@@ -22,6 +22,8 @@ pub(crate) struct Request {
     pub(crate) sent_at: u64,
     /// Whether retention may have dropped any of its spans.
     pub(crate) may_expire: bool,
+    /// How many crashes had been kept when it was sent anew after that: of earlier ones nothing is known.
+    pub(crate) renewed_at: usize,
     /// How many crashes had been kept when it was first acknowledged: it is in all later ones.
     pub(crate) acknowledged_at: Option<usize>,
 }
@@ -79,6 +81,7 @@ impl TenantModel {
             hidden: 0,
             sent_at: 0,
             may_expire: false,
+            renewed_at: 0,
             acknowledged_at: None,
         });
         place
@@ -97,6 +100,7 @@ impl TenantModel {
     /// crashes were kept) for certain. Where `is_settled`, visible ones are there and hidden ones are not.
     pub(crate) fn check_copies(&self, found: &Copies, crashes: usize, is_settled: bool) {
         for (place, request) in self.requests.iter().enumerate() {
+            let may_lack = request.may_expire || crashes < request.renewed_at;
             let count = |number: &u32| found.get(number).copied().unwrap_or(0);
             let present = request.spans.keys().filter(|number| count(number) > 0).count();
             let whole = present == request.spans.len();
@@ -136,7 +140,19 @@ impl TenantModel {
     pub(crate) fn forget_crashes(&mut self) {
         self.requests.iter_mut().for_each(|it| {
             it.acknowledged_at = it.acknowledged_at.map(|_| 0);
+            it.renewed_at = 0;
         });
+    }
+
+    /// A copy of a request was acknowledged, when so many crashes had been kept.
+    pub(crate) fn acknowledge(&mut self, place: usize, crashes: usize) {
+        let request = &mut self.requests[place];
+        request.hidden -= 1;
+        request.visible += 1;
+        request.acknowledged_at.get_or_insert(crashes);
+        if std::mem::take(&mut request.may_expire) {
+            request.renewed_at = crashes;
+        }
     }
 
     /// The text of a span.

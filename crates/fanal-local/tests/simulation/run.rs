@@ -158,12 +158,10 @@ impl World {
     fn answered(&self, tenant: &TenantId, place: usize, answer: Result<(), StoreError>) {
         let crashes = self.disk.crash_count();
         match answer {
-            Ok(()) => self.note(tenant, place, |request| {
-                request.hidden -= 1;
-                request.visible += 1;
-                request.may_expire = false;
-                request.acknowledged_at.get_or_insert(crashes);
-            }),
+            Ok(()) => {
+                let mut model = self.model();
+                model.tenants.get_mut(tenant).expect("noted").acknowledge(place, crashes);
+            }
             Err(error) => {
                 let kind = error.kind();
                 let is_retryable = matches!(kind, ErrorKind::Overloaded | ErrorKind::Unavailable);
