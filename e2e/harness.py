@@ -49,7 +49,7 @@ def shown(value):
 class Server:
     """A `fanal serve` on free ports, or on the ports of an earlier run of the same folder."""
 
-    def __init__(self, folder, *flags, ports=None):
+    def __init__(self, folder, *flags, ports=None, waits=True):
         folder = Path(folder)
         self.ready_file = folder / "ready.json"
         self.log = folder / "server.log"
@@ -63,7 +63,7 @@ class Server:
             self.process = subprocess.Popen(
                 command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        self.addresses = self._wait_until_ready()
+        self.addresses = self._wait_until_ready() if waits else None
 
     def _wait_until_ready(self):
         deadline = time.monotonic() + READY_SECONDS_MAX

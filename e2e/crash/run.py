@@ -27,10 +27,13 @@ CHECKPOINTS = 4
 SPANS_PER_SECOND = 12_000
 # The kill falls into this span of seconds after the first acknowledgement.
 KILL_SECONDS = (0.0, 0.3)
+# After some kills the server is killed once more while it starts, within this span of seconds.
+START_KILL_SHARE = 0.2
+START_KILL_SECONDS = (0.0, 0.06)
 LOAD_SECONDS_MAX = 60
 # Traces asked for after each kill: the last acknowledged ones, and some of the others.
-LAST_TRACES = 40
-OTHER_TRACES = 20
+LAST_TRACES = 30
+OTHER_TRACES = 10
 PAGE_TRACES = 1000
 MERGE_SECONDS_MAX = 60
 # Blocks so small that merges and compactions are under way most of the time.
@@ -163,9 +166,10 @@ def main():
                 wait = chance.uniform(*KILL_SECONDS)
                 file.unlink(missing_ok=True)
                 load_until_killed(server, chance.getrandbits(32), file, wait)
-                if chance.random() < 0.1:
-                    # Once more, while it starts.
-                    harness.Server(folder, *FLAGS).kill()
+                if chance.random() < START_KILL_SHARE:
+                    starting = harness.Server(folder, *FLAGS, waits=False)
+                    time.sleep(chance.uniform(*START_KILL_SECONDS))
+                    starting.kill()
                 server = harness.Server(folder, *FLAGS)
                 traces = acknowledged_traces(file)
                 everything |= traces

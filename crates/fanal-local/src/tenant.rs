@@ -273,12 +273,13 @@ fn load_or_create(
             });
         }
     }
+    // Before a new catalog, so that a folder with a catalog is durable itself; and before a known one is relied upon:
+    // whoever wrote it may have ended before its name was durable.
+    for folder in dir.ancestors().take(3) {
+        disk.sync_dir(folder).map_err(failure::io("syncing", folder))?;
+    }
     if let Some(catalog) = known {
         return Ok(catalog);
-    }
-    // Before the catalog: a folder with a catalog is known to be durable itself.
-    for above in dir.ancestors().skip(1).take(2) {
-        disk.sync_dir(above).map_err(failure::io("syncing", above))?;
     }
     let catalog = Catalog { next_block: 1, ..Catalog::default() };
     catalog.store(disk, dir)?;

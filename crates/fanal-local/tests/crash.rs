@@ -117,10 +117,14 @@ async fn acknowledged_spans_survive_a_power_loss_without_a_shutdown() {
     assert_eq!(newest.start_unix_nanos, 1010);
 }
 
-/// Appends, merges, appends and merges again; answers which appends were acknowledged.
+/// Appends, merges, appends and merges again, with log files so small that they are used again; answers which appends
+/// were acknowledged.
 async fn workload(disk: &SimulatedDisk) -> Vec<u8> {
     let mut acknowledged = Vec::new();
-    let Ok(store) = open(disk) else { return acknowledged };
+    let small = LocalConfig { log_file_bytes: 4 << 10, ..config() };
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let opened = LocalStore::open(small, Arc::new(ManualClock::at(1)), shared);
+    let Ok(store) = opened else { return acknowledged };
     for number in 1..=12 {
         if append(&store, number).await.is_ok() {
             acknowledged.push(number);
@@ -168,6 +172,38 @@ async fn a_power_loss_at_any_step_loses_and_doubles_nothing() {
             check_kept(&stored(&store).await, &acknowledged, &context);
         }
     }
+}
+
+#[tokio::test]
+async fn a_process_that_ends_at_any_step_leaves_what_a_later_power_loss_keeps() {
+    let disk = SimulatedDisk::new();
+    disk.set_fault(Fault::None);
+    workload(&disk).await;
+    for step in 0..disk.steps() {
+        let disk = SimulatedDisk::new();
+        disk.set_fault(Fault::From(step));
+        let mut acknowledged = workload(&disk).await;
+        disk.set_fault(Fault::None);
+        let store = open(&disk).expect("opens");
+        append(&store, 100).await.expect("goes on");
+        acknowledged.push(100);
+        let crashed = disk.after_power_loss(Survival::Nothing);
+        let store = open(&crashed).unwrap_or_else(|error| panic!("step {step}: {error}"));
+        check_kept(&stored(&store).await, &acknowledged, &format!("step {step}"));
+    }
+}
+
+#[tokio::test]
+async fn a_trace_that_may_lie_in_a_damaged_block_is_not_said_to_be_absent() {
+    let disk = SimulatedDisk::new();
+    let store = open(&disk).expect("opens");
+    append(&store, 1).await.expect("kept");
+    store.merge_now().expect("merges");
+    drop(store);
+    disk.edit(".block", |bytes| bytes.truncate(100));
+    let store = open(&disk).expect("opens");
+    let answer = store.traces(&tenant(), &[trace(0)], Projection::Full).await;
+    assert!(matches!(answer, Err(StoreError::Corrupt { .. })), "{answer:?}");
 }
 
 #[tokio::test]

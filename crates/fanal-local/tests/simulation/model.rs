@@ -105,15 +105,12 @@ impl TenantModel {
             let present = request.spans.keys().filter(|number| count(number) > 0).count();
             let whole = present == request.spans.len();
             assert!(
-                request.may_expire || present == 0 || whole,
+                may_lack || present == 0 || whole,
                 "request {place} is there in part: {present} spans"
             );
             let is_acknowledged = request.acknowledged_at.is_some_and(|at| at <= crashes);
             let is_required = if is_settled { request.visible > 0 } else { is_acknowledged };
-            assert!(
-                request.may_expire || !is_required || whole,
-                "request {place} is lost: {request:?}"
-            );
+            assert!(may_lack || !is_required || whole, "request {place} is lost: {request:?}");
             let sent = request.visible + if is_settled { 0 } else { request.hidden };
             for (number, (_, in_batch)) in &request.spans {
                 let (count, count_max) = (count(number), sent * in_batch);

@@ -293,7 +293,13 @@ impl Run {
             88..93 => {
                 let after = self.random.below(30);
                 self.with_fault(Fault::From(after));
-                self.lose_power();
+                if self.random.chance(0.5) {
+                    self.lose_power();
+                } else {
+                    // Only the process ended.
+                    let disk = self.world.disk.clone();
+                    self.reopen(disk);
+                }
             }
             93..97 => {
                 let probability = self.random.pick(&[0.03, 0.3, 1.0]);
@@ -338,6 +344,16 @@ impl Run {
     fn merge_all(&self) {
         self.world.expire();
         self.world.store.merge_now().expect("merges");
+        let model = self.world.model();
+        for (tenant, own) in &model.tenants {
+            let stats = answer_of(self.world.store.stats(tenant)).expect("answers");
+            assert_eq!(stats.head_spans, 0, "{stats:?}");
+            if stats.blocks == 1 {
+                // Copies that clients sent again have met.
+                let copies = check::copies(&self.world.store, tenant, own);
+                assert!(copies.values().all(|&count| count == 1), "{copies:?}");
+            }
+        }
     }
 
     /// Where spans are kept for a while only, nothing is left when it is over.
