@@ -153,21 +153,22 @@ pub(super) fn read_span_ids(reader: &mut Reader<'_>, count: usize) -> Result<Vec
     Ok(numbers.into_iter().map(|number| SpanId(number.to_be_bytes())).collect())
 }
 
+/// Spreads ids over slots (2^64 divided by the golden ratio). The same for all segments, so that equal spans give equal
+/// bytes: ids chosen to meet in one slot cost their sender the references that [`PROBES_MAX`] leaves out.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Finds rows by span id; open addressing, since ids are mostly random already.
 struct RowsById<'a> {
     ids: &'a [SpanId],
     slots: Vec<u32>,
     shift: u32,
-    seed: u64,
 }
 
 impl<'a> RowsById<'a> {
     fn new(ids: &'a [SpanId]) -> Self {
         let slot_count = (ids.len() * 2).next_power_of_two().max(16);
         let shift = 64 - slot_count.trailing_zeros();
-        // Senders cannot know the seed, so that they cannot choose ids of one slot.
-        let seed = RandomState::default().hash_one(0_u8) | 1;
-        let mut rows = Self { ids, slots: vec![0; slot_count], shift, seed };
+        let mut rows = Self { ids, slots: vec![0; slot_count], shift };
         for (row, id) in (1..).zip(ids) {
             let home = rows.home(*id);
             if let Some(slot) = rows.probe(home).find(|&slot| rows.slots[slot] == 0) {
@@ -178,7 +179,7 @@ impl<'a> RowsById<'a> {
     }
 
     fn home(&self, id: SpanId) -> usize {
-        cast::size(u64::from_le_bytes(id.0).wrapping_mul(self.seed) >> self.shift)
+        cast::size(u64::from_le_bytes(id.0).wrapping_mul(SPREAD) >> self.shift)
     }
 
     fn probe(&self, home: usize) -> impl Iterator<Item = usize> + use<> {
