@@ -261,8 +261,7 @@ impl Engine {
         let invalid =
             |error: fanal_model::InvalidBatch| StoreError::Invalid { message: error.to_string() };
         // The one check on the way in: a batch that does not hold together must not reach the log.
-        batch.validate().map_err(invalid)?;
-        let spans = IndexedBatch::new(Arc::new(batch)).map_err(invalid)?;
+        let spans = IndexedBatch::validated(batch).map_err(invalid)?;
         let bytes = head::memory_bytes(&spans);
         self.check_room(bytes)?;
         let permit = self.pending.try_draw(bytes).ok_or_else(|| {

@@ -27,14 +27,24 @@ impl IndexedBatch {
         let require = |holds: bool, part| if holds { Ok(()) } else { Err(InvalidBatch { part }) };
         require(batch.resources.table.iter().all(is_resource), "resources")?;
         require(batch.scopes.table.iter().all(is_scope), "scopes")?;
-        Ok(Self {
+        Ok(Self::of_valid(batch))
+    }
+
+    /// Takes a batch that [`SpanBatch::validate`] finds valid, and fails where it does not.
+    pub fn validated(batch: SpanBatch) -> Result<Self, InvalidBatch> {
+        batch.validate()?;
+        Ok(Self::of_valid(Arc::new(batch)))
+    }
+
+    fn of_valid(batch: Arc<SpanBatch>) -> Self {
+        Self {
             batch,
             span_cells: OnceLock::new(),
             event_cells: OnceLock::new(),
             link_cells: OnceLock::new(),
             resources: OnceLock::new(),
             scopes: OnceLock::new(),
-        })
+        }
     }
 
     /// Where the attributes of spans lie.
@@ -82,7 +92,7 @@ impl IndexedBatch {
     pub fn resources(&self) -> &[Resource] {
         self.resources.get_or_init(|| {
             let entries = self.batch.resources.table.iter();
-            // All decode: `new` looked.
+            // All decode: both constructors looked.
             entries.map(|entry| Resource::decode(entry).unwrap_or_default()).collect()
         })
     }

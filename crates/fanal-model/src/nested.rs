@@ -4,6 +4,7 @@
 //! endian. Equal values have equal bytes, so that bytes can be interned. Depth is limited by [`DEPTH_MAX`].
 //! The form is part of the disk format: tags are never reused.
 
+use crate::raw;
 use crate::value::{Value, ValueRef};
 use fanal_base::cast;
 
@@ -221,7 +222,7 @@ impl<'a> Reader<'a> {
         }
         match self.take(1)?[0] {
             0 | 2 | 3 => Ok(()),
-            1 => self.text().map(drop),
+            1 => self.skip_text(),
             4 => self.varint().map(drop),
             5 => self.float().map(drop),
             6 => self.bytes().map(drop),
@@ -232,12 +233,17 @@ impl<'a> Reader<'a> {
             8 => {
                 let count = self.length()?;
                 (0..count).try_for_each(|_| {
-                    self.text()?;
+                    self.skip_text()?;
                     self.skip_value_at(depth + 1)
                 })
             }
             _ => Err(InvalidNested),
         }
+    }
+
+    /// Steps over text with its length before it, which is checked.
+    pub fn skip_text(&mut self) -> Result<(), InvalidNested> {
+        raw::check_text(self.bytes()?).map_err(|_| InvalidNested)
     }
 
     /// One value.

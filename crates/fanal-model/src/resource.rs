@@ -108,10 +108,10 @@ pub fn is_resource(bytes: &[u8]) -> bool {
     let mut skip = || {
         skip_attributes(&mut reader)?;
         read_u32(&mut reader)?;
-        reader.text()?;
+        reader.skip_text()?;
         for _ in 0..reader.length()? {
-            reader.text()?;
-            reader.text()?;
+            reader.skip_text()?;
+            reader.skip_text()?;
             skip_texts(&mut reader)?;
             skip_texts(&mut reader)?;
         }
@@ -124,11 +124,11 @@ pub fn is_resource(bytes: &[u8]) -> bool {
 pub fn is_scope(bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes);
     let mut skip = || {
-        reader.text()?;
-        reader.text()?;
+        reader.skip_text()?;
+        reader.skip_text()?;
         skip_attributes(&mut reader)?;
         read_u32(&mut reader)?;
-        reader.text()
+        reader.skip_text()
     };
     skip().is_ok() && reader.is_at_end()
 }
@@ -195,14 +195,14 @@ fn read_attributes(reader: &mut Reader<'_>) -> Result<Vec<(String, Value)>, Inva
 
 fn skip_attributes(reader: &mut Reader<'_>) -> Result<(), InvalidNested> {
     for _ in 0..reader.length()? {
-        reader.text()?;
+        reader.skip_text()?;
         reader.skip_value()?;
     }
     Ok(())
 }
 
 fn skip_texts(reader: &mut Reader<'_>) -> Result<(), InvalidNested> {
-    (0..reader.length()?).try_for_each(|_| reader.text().map(drop))
+    (0..reader.length()?).try_for_each(|_| reader.skip_text())
 }
 
 fn write_texts(texts: &[String], out: &mut Vec<u8>) {

@@ -66,16 +66,26 @@ impl ShapeTree {
         node: u32,
         mut is_wanted: impl FnMut(u32) -> bool,
     ) -> Option<(u32, u32)> {
-        let likely = self.nodes[cast::index(node)].likely;
-        for (place, child) in likely.into_iter().enumerate() {
-            if child == NONE {
-                return None;
-            }
-            let column = self.nodes[cast::index(child)].column;
+        let first = self.nodes[cast::index(node)].likely[0];
+        // A node without children has none here.
+        let column = self.nodes.get(cast::index(first))?.column;
+        if is_wanted(column) {
+            return Some((first, column));
+        }
+        self.other_likely_child(node, is_wanted)
+    }
+
+    #[inline(never)]
+    fn other_likely_child(
+        &mut self,
+        node: u32,
+        mut is_wanted: impl FnMut(u32) -> bool,
+    ) -> Option<(u32, u32)> {
+        let [_, others @ ..] = self.nodes[cast::index(node)].likely;
+        for child in others {
+            let column = self.nodes.get(cast::index(child))?.column;
             if is_wanted(column) {
-                if place > 0 {
-                    self.nodes[cast::index(node)].take(child);
-                }
+                self.nodes[cast::index(node)].take(child);
                 return Some((child, column));
             }
         }

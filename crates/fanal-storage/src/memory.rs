@@ -57,8 +57,7 @@ impl MemoryStore {
         if state.is_stopped {
             return Err(StoreError::Unavailable { message: "it was shut down".into() });
         }
-        batch.validate().map_err(invalid)?;
-        let batch = IndexedBatch::new(Arc::new(batch)).map_err(invalid)?;
+        let batch = IndexedBatch::validated(batch).map_err(invalid)?;
         let tenant = state.tenants.entry(tenant.clone()).or_default();
         for span in batch.spans() {
             if !tenant.services.iter().any(|known| known == span.service_name()) {

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 /// Bodies from this size on are decoded on their own thread, in bytes: about 0.3 ms of work, a hundred times the
 /// cost of the handover.
-const LARGE_BYTES: usize = 256 << 10;
+const LARGE_BYTES: usize = 512 << 10;
 
 /// The same for compressed bodies, which cost more a byte and grow.
 const LARGE_COMPRESSED_BYTES: usize = 32 << 10;
