@@ -15,7 +15,7 @@ use fanal_model::{
     IndexedBatch, Remap, SpanBatch, SpanBatchBuilder, SpanFields, SpanRef, TraceId, nested,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A store in memory.
 #[derive(Debug, Default)]

@@ -146,14 +146,14 @@ pub(super) fn walk_attribute(
             return Ok(sink(key, RawValue::Checked(scalar))?);
         }
     }
-    walk_rare_attribute(reader, scratch, &mut sink)
+    walk_rare_attribute(reader, scratch, sink)
 }
 
 #[inline(never)]
 fn walk_rare_attribute(
     reader: Reader<'_>,
     scratch: &mut Vec<u8>,
-    sink: &mut dyn FnMut(&[u8], RawValue<'_>) -> Result<(), NotText>,
+    sink: impl FnOnce(&[u8], RawValue<'_>) -> Result<(), NotText>,
 ) -> Result<(), Fault> {
     let (key, value) = key_and_value(reader)?;
     let value = match value {
