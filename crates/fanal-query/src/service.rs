@@ -7,8 +7,8 @@ use crate::trace::Trace;
 use fanal_base::cast;
 use fanal_model::{InvalidBatch, TraceId};
 use fanal_storage::{
-    FindTraces, FoundTraces, Operation, Projection, ScanCounts, SpanCondition, SpanStore,
-    StoreError, StoreStats, TenantId, TraceSpans,
+    AggregateSpans, FindTraces, FoundTraces, Operation, Projection, ScanCounts, SpanAggregates,
+    SpanCondition, SpanStore, StoreError, StoreStats, TenantId, TraceSpans,
 };
 use std::sync::Arc;
 
@@ -90,12 +90,7 @@ impl SearchRequest {
                 self.start_min_unix_nanos, self.start_max_unix_nanos
             )));
         }
-        if self.conditions.len() > CONDITIONS_MAX {
-            return Err(QueryError::invalid(format!(
-                "search has {} conditions, at most {CONDITIONS_MAX} are allowed; leave some out",
-                self.conditions.len()
-            )));
-        }
+        check_conditions(&self.conditions)?;
         let bound =
             |pick: fn(&SpanCondition) -> Option<u64>| self.conditions.iter().filter_map(pick);
         let longest = bound(|it| match it {
@@ -242,6 +237,17 @@ impl QueryService {
         Ok((traces, None))
     }
 
+    /// Spans in numbers, by group and time bucket.
+    pub async fn aggregate(
+        &self,
+        tenant: &TenantId,
+        request: AggregateSpans,
+    ) -> Result<SpanAggregates, QueryError> {
+        check_conditions(&request.conditions)?;
+        request.validate()?;
+        Ok(self.store.aggregate(tenant, request).await?)
+    }
+
     /// A whole trace, or `None` when no span of it is stored.
     pub async fn trace(
         &self,
@@ -260,6 +266,16 @@ impl QueryService {
         request.validate()?;
         Ok(self.store.find_traces(tenant, request.into_find()).await?)
     }
+}
+
+fn check_conditions(conditions: &[SpanCondition]) -> Result<(), QueryError> {
+    let count = conditions.len();
+    if count > CONDITIONS_MAX {
+        return Err(QueryError::invalid(format!(
+            "question has {count} conditions, at most {CONDITIONS_MAX} are allowed; leave some out"
+        )));
+    }
+    Ok(())
 }
 
 fn next_cursor(found: &FoundTraces) -> Option<Cursor> {
@@ -380,7 +396,7 @@ mod tests {
             SearchRequest { start_min_unix_nanos: 2, start_max_unix_nanos: 1, ..all(1) };
         check(backwards, "start 2 lies after end 1");
         let many = vec![SpanCondition::DurationMin(1); CONDITIONS_MAX + 1];
-        check(SearchRequest { conditions: many, ..all(1) }, "search has 101 conditions");
+        check(SearchRequest { conditions: many, ..all(1) }, "question has 101 conditions");
         let crossed = vec![
             SpanCondition::DurationMin(3),
             SpanCondition::DurationMax(9),

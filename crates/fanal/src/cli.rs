@@ -42,6 +42,8 @@ pub(crate) struct ServerFlags {
 pub(crate) enum Other {
     /// Search traces on a running server and print them, newest first
     Query(QueryArgs),
+    /// Count spans on a running server, by group and time
+    Aggregate(AggregateArgs),
     /// Print one trace as a tree
     Trace(TraceArgs),
     /// Check, measure, back up and restore a data folder
@@ -112,6 +114,41 @@ pub(crate) struct QueryArgs {
     /// Where to go on, from the end of an earlier answer
     #[arg(long)]
     pub(crate) cursor: Option<String>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+/// `fanal aggregate`.
+#[derive(Debug, Args)]
+pub(crate) struct AggregateArgs {
+    /// Address of the server's UI port
+    #[arg(long, env = "FANAL_SERVER", default_value = SERVER_DEFAULT)]
+    pub(crate) server: String,
+    /// What to group by: service, name, kind, status, scope, resource.KEY, span.KEY or scope.KEY; may be repeated
+    #[arg(long, value_name = "KEY")]
+    pub(crate) by: Vec<String>,
+    /// Service of the spans
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+    /// Name of the spans
+    #[arg(long)]
+    pub(crate) operation: Option<String>,
+    /// Condition on an attribute, as for `fanal query`; may be repeated
+    #[arg(long = "tag", value_name = "KEY[=VALUE]")]
+    pub(crate) tags: Vec<String>,
+    /// Outcome of the spans: error, ok or unset
+    #[arg(long)]
+    pub(crate) status: Option<String>,
+    /// How far back to look, such as `15m` or `24h`; everything when absent
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) since: Option<String>,
+    /// Width of time buckets, such as `1m`; needs --since. PEAK is the spans of the fullest bucket
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) step: Option<String>,
+    /// Most groups to print
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) limit: usize,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,

@@ -2,6 +2,7 @@
 //! that talks to stdout, stderr and the environment.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod aggregate;
 mod allocator;
 mod ask;
 mod cli;
@@ -44,6 +45,7 @@ fn run(action: Action) -> anyhow::Result<()> {
             serve::run(read_config(base, flags)?, Some(demo::start))
         }
         Action::Other(Other::Query(args)) => print_answer(|| ask::query(&args)),
+        Action::Other(Other::Aggregate(args)) => print_answer(|| aggregate::aggregate(&args)),
         Action::Other(Other::Trace(args)) => print_answer(|| ask::trace(&args)),
         Action::Other(Other::Storage(command)) => storage::run(&command),
         Action::Other(Other::Load(args)) => print_answer(|| load::run(&args)),

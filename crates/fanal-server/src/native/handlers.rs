@@ -1,5 +1,6 @@
 //! The calls of the native API, each described for its `OpenAPI` document.
 
+use super::aggregate::{self as aggregates, AggregateResponse};
 use super::error::NativeRefusal;
 use super::skeleton::{ColorSlots, skeleton};
 use super::types::{
@@ -89,6 +90,35 @@ pub(crate) async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let page = app.ask(app.given.query.search(&app.tenant, request)).await?;
     let slots = color_slots(&app).await?;
     json(&app, &searching::write(&page, &slots))
+}
+
+/// Spans counted in groups and time buckets. All conditions must hold on a span.
+#[utoipa::path(get, tag = "native", path = "/fanal/v1/aggregate", params(
+    ("service" = Option<String>, Query, description = "Service of the span"),
+    ("operation" = Option<String>, Query, description = "Name of the span"),
+    ("tag" = Option<Vec<String>>, Query, description = "As in a search; repeatable"),
+    ("status" = Option<String>, Query, description = "`error`, `ok` or `unset`"),
+    ("kind" = Option<String>, Query, description = "As in a search"),
+    ("min_duration" = Option<String>, Query, description = "Shortest duration of the span, such as `250ms` or `1.5s`"),
+    ("max_duration" = Option<String>, Query, description = "Longest duration of the span"),
+    ("start" = Option<String>, Query, description = "Earliest span start, inclusive: nanoseconds since 1970, or RFC 3339"),
+    ("end" = Option<String>, Query, description = "Latest span start, inclusive; now when there is a step"),
+    ("by" = Option<Vec<String>>, Query, description = "What to group by: `service`, `name`, `kind`, `status`, `scope`, `resource.KEY`, `span.KEY` or `scope.KEY`; repeatable, at most 8"),
+    ("step" = Option<String>, Query, description = "Width of time buckets, such as `1m`; needs a start, and at most 10000 buckets"),
+    ("measure" = Option<Vec<String>>, Query, description = "`duration` for sum, least and greatest, `histogram` for counts by power of two; repeatable"),
+    ("limit" = Option<u32>, Query, description = "Most groups, 1 to 10000; 1000 when absent"),
+), responses(
+    (status = 200, description = "The numbers", body = AggregateResponse),
+    (status = "default", description = "A refusal", body = ErrorResponse),
+))]
+pub(crate) async fn aggregate(State(app): State<Arc<App>>, uri: Uri) -> Answer {
+    let question = aggregates::read(&uri, app.given.clock.now_unix_nanos())?;
+    let asked = app.given.query.aggregate(&app.tenant, question.request.clone());
+    let answer = app.ask(asked).await?;
+    let limits = app.given.limits;
+    let write = move || answer::json_bytes(&aggregates::write(question, answer), &limits);
+    let bytes = app.compute(write).await?;
+    Ok(answer::body(StatusCode::OK, JSON, bytes))
 }
 
 /// The skeleton of a trace in display order.

@@ -3,6 +3,7 @@
 //! A request is read (`search`, `ids`, `moments`), asked of the query crate, and written in the types of `types`.
 //! Unknown parameters and addresses are refused with words; nothing is cut without a warning in the answer.
 
+pub mod aggregate;
 pub mod openapi;
 pub mod types;
 
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/services", get(handlers::services))
         .route("/services/{service}/operations", get(handlers::operations))
+        .route("/aggregate", get(handlers::aggregate))
         .route("/search", get(handlers::search))
         .route("/trace/{id}", get(handlers::trace))
         .route("/trace/{id}/span/{span}", get(handlers::span))

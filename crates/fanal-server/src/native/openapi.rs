@@ -1,6 +1,6 @@
 //! The native API's own description, made from its handlers and types.
 
-use super::{handlers, types};
+use super::{aggregate, handlers, types};
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
@@ -16,6 +16,7 @@ use utoipa::OpenApi;
         handlers::services,
         handlers::operations,
         handlers::search,
+        handlers::aggregate,
         handlers::trace,
         handlers::span,
         handlers::otlp,
@@ -23,6 +24,11 @@ use utoipa::OpenApi;
         handlers::openapi,
     ),
     components(schemas(
+        aggregate::AggregateBucket,
+        aggregate::AggregateGroup,
+        aggregate::AggregateResponse,
+        aggregate::DurationTotals,
+        aggregate::HistogramCounter,
         types::Attribute,
         types::ErrorBody,
         types::ErrorResponse,

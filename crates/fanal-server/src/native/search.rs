@@ -8,11 +8,11 @@ use crate::refusal::Refusal;
 use fanal_model::{SpanKind, StatusCode};
 use fanal_query::service::LIMIT_MAX;
 use fanal_query::{Cursor, QueryError, SearchPage, SearchRequest, parse_condition, parse_duration};
-use fanal_storage::SpanCondition;
+use fanal_storage::{ScanCounts, SpanCondition};
 use http::Uri;
 
-/// Names of the parameters.
-pub(crate) const PARAMETERS: &[&str] = &[
+/// Names of the parameters that say which spans are meant.
+pub(crate) const FILTERS: [&str; 9] = [
     "service",
     "operation",
     "tag",
@@ -22,21 +22,19 @@ pub(crate) const PARAMETERS: &[&str] = &[
     "max_duration",
     "start",
     "end",
-    "limit",
-    "cursor",
 ];
+
+/// Parameters of a search beside those.
+pub(crate) const OWN_PARAMETERS: [&str; 2] = ["limit", "cursor"];
 
 /// Traces of a page that names no limit.
 const LIMIT_DEFAULT: usize = 20;
 
 /// Reads a search. Fails with the parameter at fault.
 pub(crate) fn read(uri: &Uri) -> Result<SearchRequest, Refusal> {
-    let parameters = Parameters::read_known(uri, PARAMETERS)?;
-    let start_min_unix_nanos = moment(&parameters, "start")?.unwrap_or(0);
-    let start_max_unix_nanos = moment(&parameters, "end")?.unwrap_or(u64::MAX);
-    if start_max_unix_nanos < start_min_unix_nanos {
-        return Err(Refusal::parameter("end", "end lies before start; swap them"));
-    }
+    let known: Vec<&str> = FILTERS.iter().copied().chain(OWN_PARAMETERS).collect();
+    let parameters = Parameters::read_known(uri, &known)?;
+    let (start_min_unix_nanos, start_max_unix_nanos) = range(&parameters)?;
     Ok(SearchRequest {
         conditions: conditions(&parameters)?,
         start_min_unix_nanos,
@@ -53,15 +51,31 @@ pub(crate) fn write(page: &SearchPage, slots: &ColorSlots) -> SearchResponse {
         next_cursor: page.next.as_ref().map(Cursor::to_string),
         complete: page.warnings.is_empty(),
         warnings: page.warnings.clone(),
-        scanned: Scanned {
-            spans: page.scanned.spans,
-            granules_read: page.scanned.granules_read,
-            granules_total: page.scanned.granules_total,
-        },
+        scanned: scanned(&page.scanned),
     }
 }
 
-fn conditions(parameters: &Parameters) -> Result<Vec<SpanCondition>, Refusal> {
+/// Writes what was looked at.
+pub(crate) fn scanned(counts: &ScanCounts) -> Scanned {
+    Scanned {
+        spans: counts.spans,
+        granules_read: counts.granules_read,
+        granules_total: counts.granules_total,
+    }
+}
+
+/// Earliest and latest start, both inclusive.
+pub(crate) fn range(parameters: &Parameters) -> Result<(u64, u64), Refusal> {
+    let start_min_unix_nanos = moment(parameters, "start")?.unwrap_or(0);
+    let start_max_unix_nanos = moment(parameters, "end")?.unwrap_or(u64::MAX);
+    if start_max_unix_nanos < start_min_unix_nanos {
+        return Err(Refusal::parameter("end", "end lies before start; swap them"));
+    }
+    Ok((start_min_unix_nanos, start_max_unix_nanos))
+}
+
+/// What must hold on a span, the range of its start aside.
+pub(crate) fn conditions(parameters: &Parameters) -> Result<Vec<SpanCondition>, Refusal> {
     let mut conditions = Vec::new();
     if let Some(service) = parameters.single("service")? {
         conditions.push(SpanCondition::Service(service.to_owned()));

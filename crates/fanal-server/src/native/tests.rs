@@ -62,6 +62,41 @@ async fn a_search_answers_whole_traces() {
 }
 
 #[tokio::test]
+async fn spans_are_counted_in_groups() {
+    let server = Server::with_traces().await;
+    let answer = server.get_json("/fanal/v1/aggregate?by=resource.service.name&by=status").await;
+    let shown: Vec<String> = answer["groups"]
+        .as_array()
+        .expect("groups")
+        .iter()
+        .map(|it| {
+            format!("{} {} {}", it["values"][0]["value"], it["values"][1]["value"], it["spans"])
+        })
+        .collect();
+    let expect = [r#""pay" "error" 1"#, r#""ping" "ok" 1"#, r#""shop" "unset" 2"#];
+    assert_eq!(shown, expect);
+    assert_eq!(answer["complete"], true);
+    let start = START / 1_000_000_000;
+    let path = format!(
+        "/fanal/v1/aggregate?start={START}&step=10s&measure=duration&measure=histogram&service=pay&by=span.nothing"
+    );
+    let answer = server.get_json(&path).await;
+    assert_eq!(answer["start_unix_nano"], format!("{start}000000000"));
+    let bucket = &answer["groups"][0]["buckets"][0];
+    assert_eq!((&bucket["bucket"], &bucket["rate_per_second"]), (&json!(0), &json!(0.1)));
+    assert_eq!(bucket["durations"]["sum_nanos"], bucket["durations"]["max_nanos"]);
+    assert_eq!(bucket["histogram"][0]["spans"], 1);
+    assert_eq!(answer["groups"][0]["values"], json!([null]));
+    let cut = server.get_json("/fanal/v1/aggregate?by=service&limit=1").await;
+    assert_eq!(
+        (&cut["complete"], cut["warnings"].as_array().map(Vec::len)),
+        (&json!(false), Some(1))
+    );
+    let refused = server.get("/fanal/v1/aggregate?start=0&step=1ns").await;
+    assert_eq!((refused.status, refused.json()["error"]["kind"].clone()), (400, json!("invalid")));
+}
+
+#[tokio::test]
 async fn pages_go_on_behind_the_cursor() {
     let server = Server::with_traces().await;
     let first = server.get_json("/fanal/v1/search?limit=1").await;
@@ -310,6 +345,7 @@ async fn the_openapi_document_lists_every_address() {
     assert_eq!(
         paths,
         [
+            "/fanal/v1/aggregate",
             "/fanal/v1/openapi.json",
             "/fanal/v1/search",
             "/fanal/v1/services",
@@ -320,14 +356,18 @@ async fn the_openapi_document_lists_every_address() {
             "/fanal/v1/trace/{id}/span/{span}",
         ]
     );
-    let named: Vec<&str> = document["paths"]["/fanal/v1/search"]["get"]["parameters"]
-        .as_array()
-        .expect("parameters")
-        .iter()
-        .filter_map(|parameter| parameter["name"].as_str())
-        .collect();
-    let read: Vec<&str> = super::search::PARAMETERS.to_vec();
-    assert_eq!(named, read, "the document and the reader know the same parameters");
+    let named = |path: &str| -> Vec<String> {
+        let parameters = document["paths"][path]["get"]["parameters"].as_array();
+        let names = parameters.expect("parameters").iter();
+        names.filter_map(|it| it["name"].as_str().map(str::to_owned)).collect()
+    };
+    let known = |own: &[&'static str]| -> Vec<&str> {
+        super::search::FILTERS.iter().copied().chain(own.iter().copied()).collect()
+    };
+    let search = known(&super::search::OWN_PARAMETERS);
+    assert_eq!(named("/fanal/v1/search"), search, "document and reader know the same");
+    let aggregate = known(&super::aggregate::OWN_PARAMETERS);
+    assert_eq!(named("/fanal/v1/aggregate"), aggregate);
 }
 
 #[tokio::test]

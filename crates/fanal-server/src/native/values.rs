@@ -21,7 +21,8 @@ fn attribute(key: &str, value: &Value) -> Attribute {
     Attribute { key: key.to_owned(), value: typed(value) }
 }
 
-fn typed(value: &Value) -> TypedValue {
+/// A value with its type.
+pub(crate) fn typed(value: &Value) -> TypedValue {
     match value {
         Value::Empty => TypedValue::Empty,
         Value::String(text) => TypedValue::String(text.clone()),

@@ -182,6 +182,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        path: "storage.question_bytes_max",
+        value_name: "BYTES",
+        default: "256MiB",
+        help: "Memory that one question may hold for its answer; beyond, it answers in part or is refused",
+        apply: |config, text| {
+            bytes(text, 1 << 20, 1 << 40).map(|value| config.storage.question_bytes_max = value)
+        },
+    },
+    Setting {
         path: "storage.disk_reserve_bytes",
         value_name: "BYTES",
         default: "128MiB",
