@@ -5,7 +5,7 @@
 //! borders of the range or of a bucket. The meaning is that of `MemoryStore`.
 
 use super::columns::{Columns, Dictionaries, GranuleColumns, PartColumns, SegmentDictionaries};
-use super::combine::Combined;
+use super::combine::{COMPUTED_MAX, Combined};
 use super::dimension::{Dimension, RowIds};
 use super::plan::Plan;
 use super::question::Question;
@@ -52,6 +52,9 @@ struct Worker<'a> {
     block: Option<usize>,
     /// By key of the question: numbers of the shared ids, once they are known.
     numbers: Vec<Vec<Number>>,
+    /// By combination of ids of the block: index of its group, once it is known.
+    slots: Vec<u32>,
+    /// By group: spans of the granule.
     counters: Vec<u32>,
 }
 
@@ -97,8 +100,9 @@ pub(crate) fn aggregate(
 impl<'a> Aggregation<'a> {
     fn worker(&self) -> Worker<'a> {
         let totals = Totals::new(self.registry, &self.request.measures);
-        let (block, numbers, counters) = (None, Vec::new(), Vec::new());
-        Worker { totals, scanned: ScanCounts::default(), block, numbers, counters }
+        let (numbers, slots, counters) = (Vec::new(), Vec::new(), Vec::new());
+        let scanned = ScanCounts::default();
+        Worker { totals, scanned, block: None, numbers, slots, counters }
     }
 
     fn run(&self, pieces: &[Piece<'_>]) -> Result<Vec<Worker<'a>>, StoreError> {
@@ -144,7 +148,12 @@ impl<'a> Aggregation<'a> {
         };
         let keys = self.request.group_by.iter();
         let dimensions = keys.map(|key| Dimension::compile(key, dictionaries));
-        Ok(Some((plan, dimensions.collect::<Result<_, _>>()?)))
+        let mut dimensions = dimensions.collect::<Result<Vec<_>, _>>()?;
+        let sizes = dimensions.iter().map(|it| u64::from(it.code_cardinality()));
+        if sizes.fold(1, u64::saturating_mul) <= COMPUTED_MAX {
+            dimensions.iter_mut().for_each(Dimension::use_codes);
+        }
+        Ok(Some((plan, dimensions)))
     }
 
     fn count_part(&self, worker: &mut Worker<'a>, part: &HeadPart) -> Result<(), StoreError> {
@@ -157,7 +166,7 @@ impl<'a> Aggregation<'a> {
         };
         worker.turn_to(None, &dimensions);
         let counting = self.read(&plan, &dimensions, &columns, part.starts).map_err(failed)?;
-        worker.count(self, &dimensions, &counting)
+        worker.count(self, &dimensions, counting)
     }
 
     fn count_granule(
@@ -183,15 +192,14 @@ impl<'a> Aggregation<'a> {
         let starts = (stats.start_min_unix_nanos, stats.start_max_unix_nanos);
         if self.is_told_by_statistics(plan, starts) {
             let bucket = self.request.bucket_of(starts.0);
-            let group = Some([0; GROUP_KEYS_MAX]);
-            return worker.totals.add(group, bucket, cast::wide(stats.row_count())).map(drop);
+            return worker.count_all(bucket, cast::wide(stats.row_count()));
         }
         worker.scanned.granules_read += 1;
         worker.scanned.spans += cast::wide(stats.row_count());
         worker.turn_to(Some(block), dimensions);
         let columns = GranuleColumns { segment: &open.segment, granule };
         match self.read(plan, dimensions, &columns, starts).map_err(open.failed()) {
-            Ok(counting) => worker.count(self, dimensions, &counting),
+            Ok(counting) => worker.count(self, dimensions, counting),
             Err(error) => {
                 lock(&self.warnings).insert(stored.warning(&error));
                 Ok(())
@@ -243,10 +251,7 @@ impl<'a> Aggregation<'a> {
                 marked.for_each(|(mark, start)| *mark &= wanted.contains(start));
             }
             if first != last {
-                let bucket = |&start: &u64| request.bucket_of(start).clamp(first, last) - first;
-                let ids = starts.iter().map(bucket).collect();
-                let cardinality = last - first + 1;
-                counting.buckets = Some(RowIds { ids, cardinality, own: Vec::new() });
+                counting.buckets = buckets(request, &starts, first, last);
             }
         }
         if let Some(passing) = marks {
@@ -277,12 +282,36 @@ struct Counting {
     /// Rows that count; `None`: all do.
     selected: Option<Vec<u32>>,
     bucket_first: u32,
-    /// Buckets of the rows from the first; `None`: that one is all.
-    buckets: Option<RowIds>,
+    /// Buckets of the rows; empty: the first is that of all.
+    buckets: Vec<u32>,
     keys: Vec<RowIds>,
     /// Where the question has measures.
     durations: Vec<u64>,
 }
+
+/// Most buckets of a granule whose borders are compared with each start, which is faster than dividing.
+const COMPARED_BUCKETS_MAX: u32 = 8;
+
+/// Buckets of starts, which are from `first` to `last` where the row counts.
+fn buckets(request: &AggregateSpans, starts: &[u64], first: u32, last: u32) -> Vec<u32> {
+    let Some(step) = request.step_nanos else { return Vec::new() };
+    if last - first > COMPARED_BUCKETS_MAX {
+        return starts.iter().map(|&start| request.bucket_of(start).clamp(first, last)).collect();
+    }
+    let mut buckets = vec![first; starts.len()];
+    for bucket in first + 1..=last {
+        let border = step.saturating_mul(u64::from(bucket));
+        let border = request.start_min_unix_nanos.saturating_add(border);
+        let pairs = buckets.iter_mut().zip(starts);
+        pairs.for_each(|(bucket, &start)| *bucket += u32::from(start >= border));
+    }
+    buckets
+}
+
+/// A slot whose group is not known yet.
+const SLOT_UNKNOWN: u32 = u32::MAX;
+/// A slot whose group is left out.
+const SLOT_LEFT_OUT: u32 = u32::MAX - 1;
 
 impl Worker<'_> {
     /// Forgets the numbers of another block's ids.
@@ -293,80 +322,159 @@ impl Worker<'_> {
                 vec![Number::Unknown; cast::index(dimension.shared_cardinality())]
             };
             self.numbers = dimensions.iter().map(unknown).collect();
+            self.slots.clear();
         }
+    }
+
+    /// Counts spans where there is no key.
+    fn count_all(&mut self, bucket: u32, spans: u64) -> Result<(), StoreError> {
+        if let Some(group) = self.totals.group([0; GROUP_KEYS_MAX])? {
+            let place = self.totals.place(group, bucket)?;
+            self.totals.count(place, spans);
+        }
+        Ok(())
     }
 
     fn count(
         &mut self,
         aggregation: &Aggregation<'_>,
         dimensions: &[Dimension],
-        counting: &Counting,
+        mut counting: Counting,
     ) -> Result<(), StoreError> {
+        let is_counted_whole = counting.buckets.is_empty() && counting.durations.is_empty();
         if counting.rows == 0 {
             return Ok(());
         }
-        let buckets = counting.buckets.iter();
-        let combined = Combined::new(buckets.chain(&counting.keys).map(RowIds::combinable));
-        let mut counters = std::mem::take(&mut self.counters);
-        counters.clear();
-        counters.resize(cast::index(combined.cardinality), 0);
-        tally_rows(&combined.numbers, counting, &mut counters);
-        let mut places = vec![None; if counting.durations.is_empty() { 0 } else { counters.len() }];
-        let mut ids = vec![0; counting.keys.len() + usize::from(counting.buckets.is_some())];
-        for (number, &spans) in (0..).zip(&counters) {
-            if spans == 0 {
-                continue;
+        if is_counted_whole && counting.keys.is_empty() {
+            let rows = counting.selected.as_ref().map_or(counting.rows, Vec::len);
+            return self.count_all(counting.bucket_first, cast::wide(rows));
+        }
+        let combined = Combined::new(&mut counting.keys);
+        let is_shared = counting.keys.iter().all(|key| key.own.is_empty());
+        if !combined.is_computed() || !is_shared {
+            self.slots.clear();
+        }
+        self.slots.resize(cast::index(combined.cardinality), SLOT_UNKNOWN);
+        let registry = aggregation.registry;
+        let context = Context { registry, dimensions, keys: &counting.keys, combined };
+        match (&counting.selected, is_counted_whole) {
+            (None, true) => {
+                self.count_groups(&context, context.combined.numbers.iter().copied())?;
             }
-            combined.split(number, &mut ids);
-            let (bucket, of_keys) = match (&counting.buckets, ids.split_first()) {
-                (Some(_), Some((&bucket, of_keys))) => (counting.bucket_first + bucket, of_keys),
-                _ => (counting.bucket_first, &*ids),
-            };
-            let group = self.group(aggregation, dimensions, &counting.keys, of_keys)?;
-            let place = self.totals.add(group, bucket, u64::from(spans))?;
-            if let Some(known) = places.get_mut(cast::index(number)) {
-                *known = place;
+            (Some(rows), true) => {
+                self.count_groups(&context, rows.iter().map(|&row| context.number(row)))?;
+            }
+            (None, false) => {
+                self.count_rows(&context, &counting, 0..cast::narrow(counting.rows))?;
+            }
+            (Some(rows), false) => {
+                self.count_rows(&context, &counting, rows.iter().copied())?;
             }
         }
-        self.counters = counters;
-        self.measure(counting, &combined.numbers, &places);
-        aggregation.question.check()
+        self.flush(counting.bucket_first)?;
+        if !context.combined.is_computed() || !is_shared {
+            self.slots.clear();
+        }
+        Ok(())
     }
 
-    fn measure(&mut self, counting: &Counting, numbers: &[u32], places: &[Option<usize>]) {
-        if counting.durations.is_empty() {
-            return;
-        }
-        let mut measure = |row: usize| {
-            let number = numbers.get(row).copied().unwrap_or(0);
-            let place = places.get(cast::index(number)).copied().flatten();
-            if let (Some(place), Some(&nanos)) = (place, counting.durations.get(row)) {
-                self.totals.measure(place, nanos);
+    /// Counts rows of one bucket by group.
+    fn count_groups(
+        &mut self,
+        context: &Context<'_>,
+        numbers: impl Iterator<Item = u32>,
+    ) -> Result<(), StoreError> {
+        for number in numbers {
+            let slot = self.slots.get(cast::index(number)).copied().unwrap_or(SLOT_LEFT_OUT);
+            match self.counters.get_mut(cast::index(slot)) {
+                Some(counter) => *counter += 1,
+                None => match self.resolve(context, number)? {
+                    Some(group) => self.counters[cast::index(group)] += 1,
+                    None => self.totals.left_out += 1,
+                },
             }
-        };
-        match &counting.selected {
-            Some(rows) => rows.iter().for_each(|&row| measure(cast::index(row))),
-            None => (0..counting.rows).for_each(measure),
         }
+        Ok(())
+    }
+
+    /// Counts rows one by one, each in its bucket, and measures them.
+    fn count_rows(
+        &mut self,
+        context: &Context<'_>,
+        counting: &Counting,
+        rows: impl Iterator<Item = u32>,
+    ) -> Result<(), StoreError> {
+        for row in rows {
+            let number = context.number(row);
+            let slot = self.slots.get(cast::index(number)).copied().unwrap_or(SLOT_LEFT_OUT);
+            let group = match slot {
+                SLOT_UNKNOWN => self.resolve(context, number)?,
+                SLOT_LEFT_OUT => None,
+                group => Some(group),
+            };
+            let Some(group) = group else {
+                self.totals.left_out += 1;
+                continue;
+            };
+            let bucket = counting.buckets.get(cast::index(row));
+            let bucket = bucket.copied().unwrap_or(counting.bucket_first);
+            let place = self.totals.place(group, bucket)?;
+            match counting.durations.get(cast::index(row)) {
+                Some(&nanos) => self.totals.measure(place, nanos),
+                None => self.totals.count(place, 1),
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves what [`Worker::count_groups`] counted to a bucket.
+    fn flush(&mut self, bucket: u32) -> Result<(), StoreError> {
+        for group in 0..self.counters.len() {
+            let spans = std::mem::take(&mut self.counters[group]);
+            if spans > 0 {
+                let place = self.totals.place(cast::narrow(group), bucket)?;
+                self.totals.count(place, u64::from(spans));
+            }
+        }
+        Ok(())
+    }
+
+    /// The group of a combination; `None` where it is left out.
+    #[cold]
+    fn resolve(&mut self, context: &Context<'_>, number: u32) -> Result<Option<u32>, StoreError> {
+        let known = self.slots.get(cast::index(number)).copied();
+        if known != Some(SLOT_UNKNOWN) {
+            return Ok(None);
+        }
+        let mut ids = [0; GROUP_KEYS_MAX];
+        context.combined.split(number, &mut ids);
+        let group = match self.group_numbers(context, &ids)? {
+            Some(numbers) => self.totals.group(numbers)?,
+            None => None,
+        };
+        self.counters.resize(self.totals.group_count(), 0);
+        if let Some(slot) = self.slots.get_mut(cast::index(number)) {
+            *slot = group.unwrap_or(SLOT_LEFT_OUT);
+        }
+        Ok(group)
     }
 
     /// The numbers of a group's values; `None` where the group is left out.
-    fn group(
+    fn group_numbers(
         &mut self,
-        aggregation: &Aggregation<'_>,
-        dimensions: &[Dimension],
-        keys: &[RowIds],
+        context: &Context<'_>,
         ids: &[u32],
     ) -> Result<Option<GroupNumbers>, StoreError> {
         let mut group = [0; GROUP_KEYS_MAX];
-        for (key, (&id, place)) in ids.iter().zip(&mut group).enumerate() {
-            let known = self.numbers.get_mut(key).and_then(|all| all.get_mut(cast::index(id)));
+        let keys = context.dimensions.iter().zip(context.keys).zip(&mut self.numbers);
+        for (((dimension, key), numbers), (&id, place)) in keys.zip(ids.iter().zip(&mut group)) {
+            let known = numbers.get_mut(cast::index(id));
             let number = match known {
                 Some(Number::Known(number)) => Some(*number),
                 Some(Number::LeftOut) => None,
                 other => {
-                    let value = dimensions[key].value(id, &keys[key].own);
-                    let number = aggregation.registry.number(value)?;
+                    let value = dimension.value(id, &key.own);
+                    let number = context.registry.number(value)?;
                     if let Some(known) = other {
                         *known = number.map_or(Number::LeftOut, Number::Known);
                     }
@@ -380,23 +488,17 @@ impl Worker<'_> {
     }
 }
 
-/// Counts the rows of each number.
-fn tally_rows(numbers: &[u32], counting: &Counting, counters: &mut [u32]) {
-    if numbers.is_empty() {
-        let rows = counting.selected.as_ref().map_or(counting.rows, Vec::len);
-        counters.iter_mut().take(1).for_each(|counter| *counter = cast::narrow(rows));
-        return;
-    }
-    let mut count = |number: u32| {
-        if let Some(counter) = counters.get_mut(cast::index(number)) {
-            *counter += 1;
-        }
-    };
-    match &counting.selected {
-        Some(rows) => rows
-            .iter()
-            .filter_map(|&row| numbers.get(cast::index(row)))
-            .for_each(|&number| count(number)),
-        None => numbers.iter().for_each(|&number| count(number)),
+/// What resolving the groups of a unit needs.
+struct Context<'c> {
+    registry: &'c Registry<'c>,
+    dimensions: &'c [Dimension],
+    keys: &'c [RowIds],
+    combined: Combined,
+}
+
+impl Context<'_> {
+    #[inline]
+    fn number(&self, row: u32) -> u32 {
+        self.combined.numbers.get(cast::index(row)).copied().unwrap_or(0)
     }
 }

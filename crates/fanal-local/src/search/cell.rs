@@ -7,7 +7,7 @@ use super::columns::Cells;
 use crate::segment::NumericRange;
 use fanal_base::cast;
 use fanal_model::attributes::overflow_entry;
-use fanal_model::{AttributeType, BytesTable, ValueRef};
+use fanal_model::{AttributeType, BytesTable, Value, ValueRef};
 use fanal_storage::{AttributeTest, Comparison};
 
 /// A test of the values of one column.
@@ -68,7 +68,30 @@ impl<'q> CellTest<'q> {
     }
 
     fn test_table(&self, table: &BytesTable) -> Vec<bool> {
-        table.iter().map(|entry| self.test_entry(entry)).collect()
+        match self.texts() {
+            Some(texts) => table.iter().map(|entry| texts.contains(&entry)).collect(),
+            None => table.iter().map(|entry| self.test_entry(entry)).collect(),
+        }
+    }
+
+    /// The texts of which a value must be one, where that is all of the test: bytes are compared then.
+    fn texts(&self) -> Option<Vec<&'q [u8]>> {
+        match (self.test, self.entries) {
+            (AttributeTest::TextEquals(text), Entries::Typed(AttributeType::String)) => {
+                Some(vec![text.as_bytes()])
+            }
+            (
+                AttributeTest::Compare(Comparison::Equal, operands),
+                Entries::Typed(AttributeType::String),
+            ) => {
+                let text = |operand: &'q Value| match operand {
+                    Value::String(text) => Some(text.as_bytes()),
+                    _ => None,
+                };
+                Some(operands.iter().filter_map(text).collect())
+            }
+            _ => None,
+        }
     }
 
     fn test_entry(&self, entry: &[u8]) -> bool {
@@ -171,7 +194,6 @@ fn canonical_float(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fanal_model::Value;
     use std::borrow::Cow;
 
     const INTS: [i64; 7] = [i64::MIN, -7, 0, 3, 7, 10, i64::MAX];

@@ -12,6 +12,7 @@ use fanal_model::{
     TraceId,
 };
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::sync::Arc;
 
 type Read<T> = Result<T, SegmentError>;
@@ -44,14 +45,34 @@ pub(crate) enum Cells<'a> {
     Float(Cow<'a, [f64]>),
 }
 
+/// Entries that nobody copies.
+#[derive(Debug)]
+pub(crate) enum Shared<'a, T> {
+    /// In memory anyway.
+    Borrowed(&'a [T]),
+    /// In a cache.
+    Counted(Arc<[T]>),
+}
+
+impl<T> Deref for Shared<'_, T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::Borrowed(entries) => entries,
+            Self::Counted(entries) => entries,
+        }
+    }
+}
+
 /// What plans are compiled against.
 pub(crate) trait Dictionaries {
     /// Distinct names, by code.
     fn names(&self) -> Read<Arc<BytesTable>>;
     /// Distinct resources, by code.
-    fn resources(&self) -> Read<Cow<'_, [Resource]>>;
+    fn resources(&self) -> Read<Shared<'_, Resource>>;
     /// Distinct scopes, by code.
-    fn scopes(&self) -> Read<Cow<'_, [Scope]>>;
+    fn scopes(&self) -> Read<Shared<'_, Scope>>;
     /// Attribute columns of a key, with their types.
     fn columns_of_key(&self, owner: AttributeOwner, key: &str) -> Vec<(u32, AttributeType)>;
     /// The column of rare keys.
@@ -118,12 +139,12 @@ impl Dictionaries for PartColumns<'_> {
         Ok(Arc::new(self.0.batch().names.table.clone()))
     }
 
-    fn resources(&self) -> Read<Cow<'_, [Resource]>> {
-        Ok(Cow::Borrowed(self.0.resources()))
+    fn resources(&self) -> Read<Shared<'_, Resource>> {
+        Ok(Shared::Borrowed(self.0.resources()))
     }
 
-    fn scopes(&self) -> Read<Cow<'_, [Scope]>> {
-        Ok(Cow::Borrowed(self.0.scopes()))
+    fn scopes(&self) -> Read<Shared<'_, Scope>> {
+        Ok(Shared::Borrowed(self.0.scopes()))
     }
 
     fn columns_of_key(&self, owner: AttributeOwner, key: &str) -> Vec<(u32, AttributeType)> {
@@ -228,14 +249,12 @@ impl Dictionaries for SegmentDictionaries<'_> {
         self.table(TextColumn::Names)
     }
 
-    fn resources(&self) -> Read<Cow<'_, [Resource]>> {
-        let table = self.table(TextColumn::Resources)?;
-        Ok(table.iter().map(|entry| Resource::decode(entry).unwrap_or_default()).collect())
+    fn resources(&self) -> Read<Shared<'_, Resource>> {
+        self.0.resources().map(Shared::Counted)
     }
 
-    fn scopes(&self) -> Read<Cow<'_, [Scope]>> {
-        let table = self.table(TextColumn::Scopes)?;
-        Ok(table.iter().map(|entry| Scope::decode(entry).unwrap_or_default()).collect())
+    fn scopes(&self) -> Read<Shared<'_, Scope>> {
+        self.0.scopes().map(Shared::Counted)
     }
 
     fn columns_of_key(&self, owner: AttributeOwner, key: &str) -> Vec<(u32, AttributeType)> {

@@ -7,8 +7,8 @@ use fanal_base::cast;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-/// Most combinations that are numbered without listing them: their counters stay in the fast caches.
-const COMPUTED_MAX: u64 = 1 << 15;
+/// Most combinations that are numbered without listing them: what is kept for each stays in the fast caches.
+pub(crate) const COMPUTED_MAX: u64 = 1 << 16;
 
 /// Numbered combinations of the ids of rows.
 #[derive(Debug)]
@@ -30,20 +30,24 @@ enum Step {
 }
 
 impl Combined {
-    /// Combines ids of the same rows. `numbers` is a buffer to use again.
-    pub(crate) fn new<'i>(ids: impl Iterator<Item = (&'i [u32], u32)>) -> Self {
+    /// Combines ids of the same rows; those of the first key are taken away.
+    pub(crate) fn new(keys: &mut [RowIds]) -> Self {
         let mut combined = Self { numbers: Vec::new(), cardinality: 1, steps: Vec::new() };
-        ids.for_each(|(ids, cardinality)| combined.append(ids, cardinality));
+        if let Some((first, others)) = keys.split_first_mut() {
+            combined.numbers = std::mem::take(&mut first.ids);
+            combined.cardinality = first.cardinality;
+            combined.steps.push(Step::Computed(first.cardinality));
+            others.iter().for_each(|key| combined.append(&key.ids, key.cardinality));
+        }
         combined
     }
 
+    /// Whether equal ids have this number in every unit whose keys have the same cardinalities.
+    pub(crate) fn is_computed(&self) -> bool {
+        self.steps.iter().all(|step| matches!(step, Step::Computed(_)))
+    }
+
     fn append(&mut self, ids: &[u32], cardinality: u32) {
-        if self.numbers.is_empty() {
-            self.numbers.extend_from_slice(ids);
-            self.cardinality = cardinality;
-            self.steps.push(Step::Computed(cardinality));
-            return;
-        }
         let all = u64::from(self.cardinality) * u64::from(cardinality);
         if all <= COMPUTED_MAX {
             let numbered = self.numbers.iter_mut().zip(ids);
@@ -80,13 +84,6 @@ impl Combined {
     }
 }
 
-impl RowIds {
-    /// As [`Combined::new`] takes them.
-    pub(crate) fn combinable(&self) -> (&[u32], u32) {
-        (&self.ids, self.cardinality)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,8 +100,11 @@ mod tests {
             };
             let columns: Vec<Vec<u32>> =
                 cardinalities.iter().enumerate().map(|(place, &it)| column(place, it)).collect();
-            let ids = columns.iter().map(Vec::as_slice).zip(cardinalities.iter().copied());
-            let combined = Combined::new(ids);
+            let keys = columns.iter().zip(cardinalities);
+            let mut keys: Vec<RowIds> = keys
+                .map(|(ids, &cardinality)| RowIds { ids: ids.clone(), cardinality, own: vec![] })
+                .collect();
+            let combined = Combined::new(&mut keys);
             let mut split = vec![0; columns.len()];
             for (row, &number) in combined.numbers.iter().enumerate() {
                 assert!(number < combined.cardinality);

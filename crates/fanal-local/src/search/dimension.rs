@@ -28,11 +28,12 @@ pub(crate) struct Dimension {
 enum Source {
     /// The id is the code.
     Names(Arc<BytesTable>),
-    /// The id follows from the code.
+    /// The id follows from the code, or is the code.
     Mapped {
         column: CodedColumn,
         ids: Vec<u32>,
         values: Vec<GroupValue>,
+        is_by_code: bool,
     },
     Kinds,
     Statuses,
@@ -101,6 +102,23 @@ impl Dimension {
         Ok(Self { source })
     }
 
+    /// Whether codes of a dictionary could be ids, and how many they would be.
+    pub(crate) fn code_cardinality(&self) -> u32 {
+        match &self.source {
+            Source::Mapped { ids, .. } => cast::narrow(ids.len()).max(1),
+            _ => self.shared_cardinality(),
+        }
+    }
+
+    /// Makes codes the ids, so that rows need no mapping; several ids may then have one value.
+    pub(crate) fn use_codes(&mut self) {
+        if let Source::Mapped { ids, values, is_by_code, .. } = &mut self.source {
+            let value = |id: &u32| values.get(cast::index(*id)).cloned().flatten();
+            *values = ids.iter().map(value).collect();
+            *is_by_code = true;
+        }
+    }
+
     /// Ids that every unit of the block shares: those below, 0 included.
     pub(crate) fn shared_cardinality(&self) -> u32 {
         match &self.source {
@@ -144,11 +162,9 @@ impl Dimension {
         let cardinality = self.shared_cardinality();
         let shared = |ids: Vec<u32>| RowIds { ids, cardinality, own: Vec::new() };
         Ok(match &self.source {
-            Source::Names(_) => {
-                let mut ids = columns.codes(CodedColumn::Names)?.into_owned();
-                // A checked segment has no such codes; others must not count beyond the end.
-                ids.iter_mut().for_each(|id| *id = (*id).min(cardinality - 1));
-                shared(ids)
+            Source::Names(_) => shared(codes(columns, CodedColumn::Names, cardinality)?),
+            Source::Mapped { column, is_by_code: true, .. } => {
+                shared(codes(columns, *column, cardinality)?)
             }
             Source::Mapped { column, ids, .. } => {
                 let codes = columns.codes(*column)?;
@@ -200,6 +216,18 @@ impl Dimension {
     }
 }
 
+/// Codes of rows as ids below `cardinality`.
+fn codes(
+    columns: &impl Columns,
+    column: CodedColumn,
+    cardinality: u32,
+) -> Result<Vec<u32>, SegmentError> {
+    let mut ids = columns.codes(column)?.into_owned();
+    // A checked segment has no such codes; others must not count beyond the end.
+    ids.iter_mut().for_each(|id| *id = (*id).min(cardinality - 1));
+    Ok(ids)
+}
+
 /// By number of OTLP: the place among `all`.
 fn places<T: PartialEq + Copy, const N: usize>(
     all: [T; N],
@@ -225,7 +253,7 @@ fn mapped(column: CodedColumn, entries: impl Iterator<Item = GroupValue>) -> Sou
             })
         })
         .collect();
-    Source::Mapped { column, ids, values }
+    Source::Mapped { column, ids, values, is_by_code: false }
 }
 
 fn key_columns(

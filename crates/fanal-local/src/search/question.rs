@@ -6,6 +6,9 @@ use fanal_storage::StoreError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+/// Fewer pieces for each thread are not worth starting it.
+const PIECES_PER_THREAD_MIN: usize = 2;
+
 /// A question that is being worked on.
 #[derive(Debug)]
 pub(crate) struct Question {
@@ -86,7 +89,7 @@ impl Question {
                 }
             }
         };
-        let helpers = self.threads_max.min(count).saturating_sub(1);
+        let helpers = self.threads_max.min(count / PIECES_PER_THREAD_MIN).saturating_sub(1);
         if helpers == 0 {
             return Ok(vec![run()?]);
         }

@@ -73,64 +73,92 @@ impl<'q> Registry<'q> {
     }
 }
 
-/// What one thread has counted.
+/// What one thread has counted. Groups have an index here, tallies a place.
 #[derive(Debug)]
 pub(crate) struct Totals<'q> {
     registry: &'q Registry<'q>,
     measures: &'q [Measure],
-    places: HashMap<(GroupNumbers, u32), usize, RandomState>,
+    indices: HashMap<GroupNumbers, u32, RandomState>,
+    groups: Vec<Group>,
     tallies: Vec<Tally>,
     /// Spans of groups that are left out.
-    left_out: u64,
+    pub left_out: u64,
+}
+
+#[derive(Debug)]
+struct Group {
+    numbers: GroupNumbers,
+    /// By bucket: one more than the place of its tally; 0 where there is none yet.
+    places: Vec<u32>,
 }
 
 impl<'q> Totals<'q> {
     /// Nothing counted.
     pub(crate) fn new(registry: &'q Registry<'q>, measures: &'q [Measure]) -> Self {
-        let places = HashMap::default();
-        Self { registry, measures, places, tallies: Vec::new(), left_out: 0 }
+        let (indices, groups, tallies) = (HashMap::default(), Vec::new(), Vec::new());
+        Self { registry, measures, indices, groups, tallies, left_out: 0 }
     }
 
-    /// Adds spans to a group in a bucket. The answer is the place for their measures, `None` where the group is left out.
-    pub(crate) fn add(
-        &mut self,
-        group: Option<GroupNumbers>,
-        bucket: u32,
-        spans: u64,
-    ) -> Result<Option<usize>, StoreError> {
-        let place = match group {
-            Some(group) => self.place(group, bucket)?,
-            None => None,
-        };
-        match place.and_then(|place| self.tallies.get_mut(place)) {
-            Some(tally) => tally.spans += spans,
-            None => self.left_out += spans,
-        }
-        Ok(place)
+    /// Groups that have an index.
+    pub(crate) fn group_count(&self) -> usize {
+        self.groups.len()
     }
 
-    fn place(&mut self, group: GroupNumbers, bucket: u32) -> Result<Option<usize>, StoreError> {
-        if let Some(&place) = self.places.get(&(group, bucket)) {
-            return Ok(Some(place));
+    /// The index of a group; `None` where it is left out.
+    pub(crate) fn group(&mut self, numbers: GroupNumbers) -> Result<Option<u32>, StoreError> {
+        if let Some(&index) = self.indices.get(&numbers) {
+            return Ok(Some(index));
         }
-        if !self.registry.admits(&group)? {
+        if !self.registry.admits(&numbers)? {
             return Ok(None);
         }
+        self.registry.question.hold(3 * ENTRY_BYTES)?;
+        let index = cast::narrow(self.groups.len());
+        self.groups.push(Group { numbers, places: Vec::new() });
+        self.indices.insert(numbers, index);
+        Ok(Some(index))
+    }
+
+    /// The place of a group's tally for a bucket.
+    #[inline]
+    pub(crate) fn place(&mut self, group: u32, bucket: u32) -> Result<usize, StoreError> {
+        let places = self.groups.get(cast::index(group)).map(|group| &group.places);
+        match places.and_then(|places| places.get(cast::index(bucket))) {
+            Some(&place) if place > 0 => Ok(cast::index(place - 1)),
+            _ => self.add_place(group, bucket),
+        }
+    }
+
+    #[cold]
+    fn add_place(&mut self, group: u32, bucket: u32) -> Result<usize, StoreError> {
+        let place = self.tallies.len();
         let measured = self.measures.len() * ENTRY_BYTES;
         let has_histogram = self.measures.contains(&Measure::DurationHistogram);
         let histogram = if has_histogram { HISTOGRAM_COUNTERS * 8 } else { 0 };
-        self.registry.question.hold(3 * ENTRY_BYTES + measured + histogram)?;
-        let place = self.tallies.len();
+        if let Some(group) = self.groups.get_mut(cast::index(group)) {
+            let length = group.places.len().max(cast::index(bucket) + 1);
+            let longer = (length - group.places.len()) * size_of::<u32>();
+            self.registry.question.hold(ENTRY_BYTES + measured + histogram + longer)?;
+            group.places.resize(length, 0);
+            group.places[cast::index(bucket)] = cast::narrow(place + 1);
+        }
         self.tallies.push(Tally::new(bucket, self.measures));
-        self.places.insert((group, bucket), place);
-        Ok(Some(place))
+        Ok(place)
     }
 
-    /// Measures a span that [`Totals::add`] counted.
+    /// Counts spans.
+    #[inline]
+    pub(crate) fn count(&mut self, place: usize, spans: u64) {
+        if let Some(tally) = self.tallies.get_mut(place) {
+            tally.spans += spans;
+        }
+    }
+
+    /// Counts and measures a span.
     #[inline]
     pub(crate) fn measure(&mut self, place: usize, duration_nanos: u64) {
         if let Some(tally) = self.tallies.get_mut(place) {
-            tally.measured.iter_mut().for_each(|measured| measured.add(duration_nanos));
+            tally.add(duration_nanos);
         }
     }
 }
@@ -144,20 +172,21 @@ pub(crate) fn finish(
     let inner = std::mem::take(&mut *lock(&registry.inner));
     let mut answer = SpanAggregates::default();
     let mut groups: BTreeMap<Vec<GroupValue>, BTreeMap<u32, Tally>> = BTreeMap::new();
-    let value = |number: u32| inner.values.get(cast::index(number)).cloned().flatten();
-    let mut values: HashMap<GroupNumbers, Vec<GroupValue>, RandomState> = HashMap::default();
-    for mut thread in threads {
+    let value = |&number: &u32| inner.values.get(cast::index(number)).cloned().flatten();
+    for thread in threads {
         answer.spans_left_out += thread.left_out;
-        for ((numbers, bucket), place) in thread.places {
-            let tally = std::mem::replace(&mut thread.tallies[place], Tally::new(bucket, &[]));
-            answer.spans += tally.spans;
-            let group = values
-                .entry(numbers)
-                .or_insert_with(|| numbers.iter().take(keys).map(|&it| value(it)).collect());
-            let tallies = groups.entry(group.clone()).or_default();
-            match tallies.get_mut(&bucket) {
-                Some(known) => known.merge(&tally),
-                None => drop(tallies.insert(bucket, tally)),
+        let mut tallies: Vec<Option<Tally>> = thread.tallies.into_iter().map(Some).collect();
+        for group in thread.groups {
+            let values: Vec<GroupValue> = group.numbers.iter().take(keys).map(value).collect();
+            let known = groups.entry(values).or_default();
+            for place in group.places.into_iter().filter(|place| *place > 0) {
+                let tally = tallies.get_mut(cast::index(place - 1)).and_then(Option::take);
+                let Some(tally) = tally else { continue };
+                answer.spans += tally.spans;
+                match known.get_mut(&tally.bucket) {
+                    Some(known) => known.merge(&tally),
+                    None => drop(known.insert(tally.bucket, tally)),
+                }
             }
         }
     }

@@ -20,7 +20,7 @@ use super::{
 };
 use fanal_base::cast;
 use fanal_model::nested::Reader;
-use fanal_model::{BytesTable, SpanBatch, SpanId, TraceId};
+use fanal_model::{BytesTable, Resource, Scope, SpanBatch, SpanId, TraceId};
 use fanal_storage::Projection;
 use std::ops::Range;
 use std::sync::Arc;
@@ -118,6 +118,30 @@ impl Segment {
         let table = Arc::new(decode_chunk(&*self.source, None, extent, "dictionary", read)?);
         self.cache.keep_dictionary(id, &table);
         Ok(Some(table))
+    }
+
+    /// The resources, by code. Cached like dictionaries; one that does not decode is empty.
+    pub fn resources(&self) -> Result<Arc<[Resource]>, SegmentError> {
+        if let Some(resources) = self.cache.resources() {
+            return Ok(resources);
+        }
+        let table = self.dictionary(DictionaryId::Text(TextColumn::Resources))?.unwrap_or_default();
+        let decode = |entry| Resource::decode(entry).unwrap_or_default();
+        let resources: Arc<[Resource]> = table.iter().map(decode).collect();
+        self.cache.keep_resources(&resources, table.memory_bytes());
+        Ok(resources)
+    }
+
+    /// The scopes, by code. Cached like dictionaries; one that does not decode is empty.
+    pub fn scopes(&self) -> Result<Arc<[Scope]>, SegmentError> {
+        if let Some(scopes) = self.cache.scopes() {
+            return Ok(scopes);
+        }
+        let table = self.dictionary(DictionaryId::Text(TextColumn::Scopes))?.unwrap_or_default();
+        let decode = |entry| Scope::decode(entry).unwrap_or_default();
+        let scopes: Arc<[Scope]> = table.iter().map(decode).collect();
+        self.cache.keep_scopes(&scopes, table.memory_bytes());
+        Ok(scopes)
     }
 
     /// Shapes of the attributes of an owner. Cached like dictionaries.
