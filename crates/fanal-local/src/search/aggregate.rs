@@ -221,7 +221,6 @@ impl<'a> Aggregation<'a> {
         earliest >= self.request.start_min_unix_nanos && latest <= self.request.start_max_unix_nanos
     }
 
-    /// Reads what a unit needs.
     fn read(
         &self,
         plan: &Plan<'_>,
@@ -314,7 +313,6 @@ const SLOT_UNKNOWN: u32 = u32::MAX;
 const SLOT_LEFT_OUT: u32 = u32::MAX - 1;
 
 impl Worker<'_> {
-    /// Forgets the numbers of another block's ids.
     fn turn_to(&mut self, block: Option<usize>, dimensions: &[Dimension]) {
         if block.is_none() || self.block != block {
             self.block = block;
@@ -326,7 +324,6 @@ impl Worker<'_> {
         }
     }
 
-    /// Counts spans where there is no key.
     fn count_all(&mut self, bucket: u32, spans: u64) -> Result<(), StoreError> {
         if let Some(group) = self.totals.group([0; GROUP_KEYS_MAX])? {
             let place = self.totals.place(group, bucket)?;
@@ -378,7 +375,6 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Counts rows of one bucket by group.
     fn count_groups(
         &mut self,
         context: &Context<'_>,
@@ -397,7 +393,7 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Counts rows one by one, each in its bucket, and measures them.
+    /// One by one, each in its bucket, and measured.
     fn count_rows(
         &mut self,
         context: &Context<'_>,
