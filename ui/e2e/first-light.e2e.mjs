@@ -4,9 +4,7 @@
 // FANAL_UI=http://127.0.0.1:PORT FANAL_OTLP_HTTP=http://127.0.0.1:PORT node e2e/first-light.e2e.mjs
 
 import { bigTrace, shopTrace, smallTrace, toOtlpRequests } from './fixtures.mjs';
-import {
-  check, eventually, expect, expectAccessible, expectEqual, expectNoSidewaysScroll, finish, getJson, launch, openPage, postOtlp, screenshot, THEMES,
-} from './harness.mjs';
+import { check, eventually, expect, expectAccessible, expectEqual, expectNoSidewaysScroll, finish, getJson, launch, openPage, postOtlp, screenshot, scrollFor, THEMES } from './harness.mjs';
 
 const ui = new URL(process.env.FANAL_UI ?? 'http://127.0.0.1:16686').origin;
 const otlp = new URL(process.env.FANAL_OTLP_HTTP ?? 'http://127.0.0.1:4318').origin;
@@ -302,24 +300,6 @@ async function bigTraceStaysSmooth() {
     await eventually('all collapsed', async () => (await rowCount()) === 1);
     await page.keyboard.press('}');
     await eventually('all expanded', async () => (await rowCount()) === BIG);
-  });
-}
-
-/** Runs in the page: scrolls the element for a while and counts frames. */
-function scrollFor(element, durationMs) {
-  return new Promise((resolve) => {
-    const started = performance.now();
-    let [last, frames, worst, nodes] = [started, 0, 0, 0];
-    const step = (time) => {
-      if (frames > 0) worst = Math.max(worst, time - last);
-      last = time;
-      frames += 1;
-      element.scrollTop += 137;
-      if (frames % 20 === 0) nodes = Math.max(nodes, document.querySelectorAll('*').length);
-      if (time - started < durationMs) requestAnimationFrame(step);
-      else resolve({ frames, worstMs: Math.round(worst), nodes });
-    };
-    requestAnimationFrame(step);
   });
 }
 

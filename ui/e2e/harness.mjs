@@ -107,9 +107,27 @@ export async function getJson(address) {
   return response.json();
 }
 
-/** Posts OTLP JSON; throws when it was refused. */
+/** Posts OTLP JSON and answers the status. */
 export async function postOtlp(otlp, body) {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const response = await fetch(`${otlp}/v1/traces`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: text });
   return response.status;
+}
+
+/** Runs in the page: scrolls the element for a while and counts frames. */
+export function scrollFor(element, durationMs) {
+  return new Promise((resolve) => {
+    const started = performance.now();
+    let [last, frames, worst, nodes] = [started, 0, 0, 0];
+    const step = (time) => {
+      if (frames > 0) worst = Math.max(worst, time - last);
+      last = time;
+      frames += 1;
+      element.scrollTop += 137;
+      if (frames % 20 === 0) nodes = Math.max(nodes, document.querySelectorAll('*').length);
+      if (time - started < durationMs) requestAnimationFrame(step);
+      else resolve({ frames, worstMs: Math.round(worst), nodes });
+    };
+    requestAnimationFrame(step);
+  });
 }

@@ -5,10 +5,11 @@
 
 mod ask;
 mod report;
+mod screen;
 mod server;
 
 use anyhow::{Context, Result, bail};
-use report::{Report, milliseconds};
+use report::{Goal, Report, Unit};
 use serde_json::Value;
 use server::Server;
 use std::path::{Path, PathBuf};
@@ -16,29 +17,47 @@ use std::path::{Path, PathBuf};
 use crate::process::target_folder;
 use crate::run::build_all;
 
+/// Spans of the row on fresh size: fewer than a merge waits for.
+const FRESH_SPANS: &str = "300000";
+
 /// What to measure, and how much of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Seconds of each ingest row.
+    /// Seconds of each short ingest row.
     seconds: u64,
+    /// Seconds of the long ingest row; 0 leaves it out.
+    long_seconds: u64,
     /// Spans of the rows that ask questions.
     spans: u64,
+    /// Spans of the rows that ask many more; 0 leaves them out.
+    large_spans: u64,
     /// Folder of recorded OTLP protobuf bodies for the size row.
     recordings: Option<PathBuf>,
 }
 
 impl Options {
-    /// Reads `[--seconds N] [--spans N] [--recordings DIR]`.
+    /// Reads the flags, each with a value.
     pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
-        let mut options = Self { seconds: 30, spans: 10_000_000, recordings: None };
+        let mut options = Self {
+            seconds: 60,
+            long_seconds: 600,
+            spans: 10_000_000,
+            large_spans: 100_000_000,
+            recordings: None,
+        };
         let mut rest = arguments.iter();
         while let Some(flag) = rest.next() {
             let value = rest.next().with_context(|| format!("{flag} needs a value"))?;
+            let number = || value.parse().with_context(|| format!("{flag} takes a whole number"));
             match flag.as_str() {
-                "--seconds" => options.seconds = value.parse().context("--seconds is a number")?,
-                "--spans" => options.spans = value.parse().context("--spans is a number")?,
+                "--seconds" => options.seconds = number()?,
+                "--long-seconds" => options.long_seconds = number()?,
+                "--spans" => options.spans = number()?,
+                "--large-spans" => options.large_spans = number()?,
                 "--recordings" => options.recordings = Some(value.into()),
-                _ => bail!("unexpected `{flag}`: expected --seconds, --spans or --recordings"),
+                _ => bail!(
+                    "unexpected `{flag}`: expected --seconds, --long-seconds, --spans, --large-spans or --recordings"
+                ),
             }
         }
         Ok(options)
@@ -50,16 +69,28 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let binary = build_all()?;
     let folder = target_folder().join("bench");
     let mut report = Report::default();
-    for protocol in ["grpc", "http"] {
-        ingest(&binary, &folder, protocol, options.seconds, &mut report)?;
+    idle(&binary, &folder, &mut report)?;
+    ingest(&binary, &folder, "grpc", options.seconds, 0.85e6, &mut report)?;
+    if options.long_seconds > 0 {
+        ingest(&binary, &folder, "grpc", options.long_seconds, 0.65e6, &mut report)?;
     }
+    ingest(&binary, &folder, "http", options.seconds, 0.0, &mut report)?;
     acknowledgement(&binary, &folder, options.seconds, &mut report)?;
+    fresh_size(&binary, &folder, &mut report)?;
     if let Some(recordings) = &options.recordings {
         recorded_size(&binary, &folder, recordings, &mut report)?;
     }
-    questions(&binary, &folder, options.spans, &mut report)?;
+    screen::large_trace(&binary, &folder, &mut report)?;
+    questions(&binary, &folder, options, &mut report)?;
     println!("\n{}", report.to_markdown());
     Ok(())
+}
+
+fn idle(binary: &Path, folder: &Path, report: &mut Report) -> Result<()> {
+    let server = Server::start_empty(binary, folder, &[])?;
+    let idle = server.resident_bytes()?;
+    report.row("memory, idle and empty", idle, Unit::Bytes, Goal::AtMost(50e6));
+    server.stop()
 }
 
 fn ingest(
@@ -67,53 +98,60 @@ fn ingest(
     folder: &Path,
     protocol: &str,
     seconds: u64,
+    rate_goal: f64,
     report: &mut Report,
 ) -> Result<()> {
     let server = Server::start_empty(binary, folder, &[])?;
-    if protocol == "grpc" {
-        report.row("memory, idle and empty", "≤ 50 MB", megabytes(server.resident_bytes()?));
-    }
     let duration = format!("{seconds}s");
     let result = server.load(&["--protocol", protocol, "--duration", &duration])?;
     let name = |what: &str| format!("ingest over {protocol}, {seconds} s: {what}");
-    let goal = if protocol == "grpc" { "goal ≥ 0.85 M" } else { "" };
-    report.row(
-        name("spans/s, client on the same 2 cores"),
-        goal,
-        count(&result, "spans_per_second")?,
-    );
-    let cpu = number(&result, "server_cpu_micros_per_span")?;
-    report.row(name("server CPU"), "≤ 5 µs (goal 2.5)", format!("{cpu:.2} µs a span"));
-    let acknowledged = milliseconds(number(&result, "acknowledged_p99_nanos")?);
-    report.row(name("acknowledged in, p99, 32 in flight"), "", acknowledged);
+    let rate = number(&result, "spans_per_second")?;
+    let goal = if rate_goal > 0.0 { Goal::AtLeast(rate_goal) } else { Goal::None };
+    report.row(name("rate, client on the same cores"), rate, Unit::SpansPerSecond, goal);
+    let cost = number(&result, "server_cpu_micros_per_span")? / 1e6;
+    let goal = Goal::AtMost(2.5e-6);
+    report.row(name("CPU of the server a span, merges included"), cost, Unit::Seconds, goal);
+    let acknowledged = number(&result, "acknowledged_p99_nanos")? / 1e9;
+    report.row(name("acknowledged, 32 in flight, p99"), acknowledged, Unit::Seconds, Goal::None);
     let peak = number(&result, "server_resident_bytes_peak")?;
-    report.row(name("memory, most"), "≤ 512 MB", megabytes(peak));
-    let refused = count(&result, "retries")?;
-    report.row(name("requests told to retry"), "", refused);
+    report.row(name("memory, most"), peak, Unit::Bytes, Goal::AtMost(512e6));
+    let refused = number(&result, "retries")?;
+    report.row(name("requests told to retry"), refused, Unit::Count, Goal::None);
     server.stop()
 }
 
 fn acknowledgement(binary: &Path, folder: &Path, seconds: u64, report: &mut Report) -> Result<()> {
-    let rows = [("1", "1", "≤ 50 ms (goal 20)"), ("4", "32", "≤ 400 ms (goal 150)")];
-    for (connections, in_flight, goal) in rows {
+    for (connections, in_flight, goal) in [(1_u64, 1_u64, 0.020), (4, 32, 0.150)] {
         let server = Server::start_empty(binary, folder, &[])?;
-        let duration = format!("{seconds}s");
-        let flags =
-            ["--connections", connections, "--in-flight", in_flight, "--duration", &duration];
-        let result = server.load(&flags)?;
-        let requests = connections.parse::<u64>()? * in_flight.parse::<u64>()?;
-        for percentile in ["p50", "p99"] {
-            let took = number(&result, &format!("acknowledged_{percentile}_nanos"))?;
-            let goal = if percentile == "p99" { goal } else { "" };
-            report.row(
-                format!("acknowledged in, {requests} in flight, {percentile}"),
-                goal,
-                milliseconds(took),
-            );
+        let (duration, connections_text) = (format!("{seconds}s"), connections.to_string());
+        let in_flight_text = in_flight.to_string();
+        let result = server.load(&[
+            "--connections",
+            &connections_text,
+            "--in-flight",
+            &in_flight_text,
+            "--duration",
+            &duration,
+        ])?;
+        for (percentile, goal) in [("p50", Goal::None), ("p99", Goal::AtMost(goal))] {
+            let took = number(&result, &format!("acknowledged_{percentile}_nanos"))? / 1e9;
+            let requests = connections * in_flight;
+            let name = format!("acknowledged, {requests} in flight, {percentile}");
+            report.row(name, took, Unit::Seconds, goal);
         }
         server.stop()?;
     }
     Ok(())
+}
+
+/// Size on the log, before any merge.
+fn fresh_size(binary: &Path, folder: &Path, report: &mut Report) -> Result<()> {
+    let server = Server::start_empty(binary, folder, &[])?;
+    server.load(&["--spans", FRESH_SPANS, "--duration", "600s"])?;
+    let status = server.status()?;
+    let (bytes, spans) = (number(&status, "log_bytes")?, number(&status, "head_spans")?);
+    report.row("stored a span, fresh", bytes / spans, Unit::BytesPerSpan, Goal::AtMost(36.0));
+    server.stop()
 }
 
 fn recorded_size(
@@ -136,57 +174,92 @@ fn recorded_size(
     }
     let status = server.wait_until_merged()?;
     let spans = number(&status, "spans")?;
+    let name = format!("stored a span, {spans:.0} recorded spans of a demo shop, merged");
     let bytes = number(&status, "block_bytes")?;
-    report.row(
-        format!("recorded demo data, {spans:.0} spans in {} bodies, merged", bodies.len()),
-        "≤ 40 B",
-        format!("{:.1} B a span", bytes / spans),
-    );
+    report.row(name, bytes / spans, Unit::BytesPerSpan, Goal::None);
     server.stop()
 }
 
-fn questions(binary: &Path, folder: &Path, spans: u64, report: &mut Report) -> Result<()> {
+/// Loads spans, asks everything, loads many more, and asks again.
+fn questions(binary: &Path, folder: &Path, options: &Options, report: &mut Report) -> Result<()> {
     let acknowledged = folder.with_extension("acknowledged");
     // Missing is as good as removed.
     drop(std::fs::remove_file(&acknowledged));
     let server = Server::start_empty(binary, folder, &["--storage-merge-after-seconds", "5"])?;
-    let wanted = spans.to_string();
+    let mut stored = load_spans(server, options.spans, 1, &acknowledged, report)?;
+    asked(binary, folder, stored, &acknowledged, 1.0, report)?;
+    if options.large_spans > options.spans {
+        let flags = ["--storage-merge-after-seconds", "5"];
+        let (server, _) = Server::restart(binary, folder, &flags)?;
+        let more = options.large_spans.saturating_sub(options.spans);
+        stored = load_spans(server, more, 2, &acknowledged, report)?;
+        asked(binary, folder, stored, &acknowledged, 10.0, report)?;
+    }
+    Ok(())
+}
+
+/// Sends spans, waits until they are merged, stops the server, and answers how many it has.
+fn load_spans(
+    server: Server,
+    spans: u64,
+    seed: u64,
+    acknowledged: &Path,
+    report: &mut Report,
+) -> Result<f64> {
+    let (wanted, seed) = (spans.to_string(), seed.to_string());
     let file = acknowledged.to_string_lossy();
-    let flags =
-        ["--spans", &wanted, "--duration", "3600s", "--spread", "24h", "--acknowledged", &file];
-    server.load(&flags)?;
+    server.load(&[
+        "--spans",
+        &wanted,
+        "--seed",
+        &seed,
+        "--duration",
+        "7200s",
+        "--spread",
+        "24h",
+        "--acknowledged",
+        &file,
+    ])?;
     let status = server.wait_until_merged()?;
     let stored = number(&status, "spans")?;
-    let size = format!("{:.1} B a span", number(&status, "block_bytes")? / stored);
-    let millions = format!("{:.1} M spans", stored / 1e6);
-    report.row(
-        format!("stored size, {millions}, every index included, merged"),
-        "≤ 40 B (goal 28)",
-        size,
-    );
-    let blocks = count(&status, "blocks")?;
+    let name =
+        format!("stored a span, {} generated, every index included, merged", millions(stored));
+    let bytes = number(&status, "block_bytes")?;
+    report.row(name, bytes / stored, Unit::BytesPerSpan, Goal::AtMost(28.0));
     server.stop()?;
-    let (server, took) = Server::restart(binary, folder)?;
-    report.row(
-        format!("start-up to ready, {millions} in {blocks} blocks"),
-        "≤ 5 s at 100 M (goal 1)",
-        milliseconds(took * 1e9),
-    );
-    report.row(format!("memory, idle, {millions}"), "", megabytes(server.resident_bytes()?));
-    ask::trace_by_id(&server, &acknowledged, &millions, report)?;
-    ask::searches(&server, &millions, report)?;
-    report.row("memory after the questions", "", megabytes(server.resident_bytes()?));
+    Ok(stored)
+}
+
+/// Starts on what is stored and asks everything; times may be `scale` times those for 10 M spans.
+fn asked(
+    binary: &Path,
+    folder: &Path,
+    stored: f64,
+    acknowledged: &Path,
+    scale: f64,
+    report: &mut Report,
+) -> Result<()> {
+    let millions = millions(stored);
+    server::forget_cached_pages(folder)?;
+    let (server, took) = Server::restart(binary, folder, &[])?;
+    let name = format!("start-up to ready, {millions}");
+    report.row(name, took, Unit::Seconds, Goal::AtMost(1.0));
+    let idle = server.resident_bytes()?;
+    report.row(format!("memory, idle, {millions}"), idle, Unit::Bytes, Goal::None);
+    ask::trace_by_id(&server, acknowledged, &millions, "cold", report)?;
+    ask::trace_by_id(&server, acknowledged, &millions, "warm", report)?;
+    ask::searches(&server, &millions, scale, report)?;
+    ask::rates(&server, &millions, stored, report)?;
+    let after = server.resident_bytes()?;
+    let name = format!("memory after the questions, {millions}");
+    report.row(name, after, Unit::Bytes, Goal::AtMost(512e6));
     server.stop()
+}
+
+fn millions(spans: f64) -> String {
+    format!("{:.1} M spans", spans / 1e6)
 }
 
 fn number(object: &Value, name: &str) -> Result<f64> {
     object[name].as_f64().with_context(|| format!("`{name}` is missing in {object}"))
-}
-
-fn count(object: &Value, name: &str) -> Result<String> {
-    Ok(format!("{:.0}", number(object, name)?))
-}
-
-fn megabytes(bytes: f64) -> String {
-    format!("{:.0} MB", bytes / 1e6)
 }

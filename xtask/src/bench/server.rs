@@ -32,8 +32,8 @@ impl Server {
     }
 
     /// Starts on a folder that an earlier server left; also the seconds until it was ready.
-    pub(super) fn restart(binary: &Path, folder: &Path) -> Result<(Self, f64)> {
-        Self::start(binary, folder, &[])
+    pub(super) fn restart(binary: &Path, folder: &Path, flags: &[&str]) -> Result<(Self, f64)> {
+        Self::start(binary, folder, flags)
     }
 
     fn start(binary: &Path, folder: &Path, flags: &[&str]) -> Result<(Self, f64)> {
@@ -84,14 +84,18 @@ impl Server {
         serde_json::from_str(&text).with_context(|| format!("not a report: {text}"))
     }
 
+    /// The storage part of the status.
+    pub(super) fn status(&self) -> Result<Value> {
+        Ok(ask::get_json(&self.ui, "/fanal/v1/status")?["storage"].take())
+    }
+
     /// Waits until every span lies in a block; answers the storage part of the status.
     pub(super) fn wait_until_merged(&self) -> Result<Value> {
         let begun = Instant::now();
         loop {
-            let status = ask::get_json(&self.ui, "/fanal/v1/status")?;
-            let storage = &status["storage"];
+            let storage = self.status()?;
             if storage["head_spans"] == 0 && storage["spans"].as_u64() > Some(0) {
-                return Ok(storage.clone());
+                return Ok(storage);
             }
             if begun.elapsed() > MERGED_MAX {
                 bail!("spans were not merged within {} s: {storage}", MERGED_MAX.as_secs());
@@ -115,6 +119,25 @@ impl Server {
         anyhow::ensure!(status.success(), "the server ended with {status}");
         Ok(())
     }
+}
+
+/// Has the system forget what it keeps of the files below a folder, so that the next readers meet the disk.
+pub(super) fn forget_cached_pages(folder: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            forget_cached_pages(&path)?;
+        } else {
+            let mut file = std::ffi::OsString::from("if=");
+            file.push(&path);
+            process::output(Command::new("dd").arg(file).args([
+                "iflag=nocache",
+                "count=0",
+                "status=none",
+            ]))?;
+        }
+    }
+    Ok(())
 }
 
 impl Drop for Server {
