@@ -7,7 +7,7 @@
 use super::{Problem, SourceFile, scan};
 
 /// Folders of programs.
-const PROGRAMS: &[&str] = &["crates/fanal/", "crates/fanal-bench/", "xtask/"];
+const PROGRAMS: &[&str] = &["crates/fanal/", "bench/", "xtask/"];
 
 /// Words that a library must not say, and what to do instead.
 const BANNED: &[(&str, &str)] = &[
