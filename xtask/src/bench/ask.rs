@@ -87,7 +87,7 @@ pub(super) fn rates(
         ("service, name and status", "by=resource.service.name&by=name&by=status", 100e6),
     ];
     for (name, query, goal) in rates {
-        let path = format!("/fanal/v1/rate?start=0&{query}");
+        let path = format!("/fanal/v1/aggregate?limit=10000&{query}");
         let (took, _) = median(server, &path)?;
         let name = format!("rate by {name}, {millions}");
         report.row(name, stored / took, Unit::SpansPerSecond, Goal::AtLeast(goal));
