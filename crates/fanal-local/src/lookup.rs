@@ -106,8 +106,12 @@ impl Snapshot {
                 Ok(open) => {
                     let outcome = gather_block(open, projection, spans_max, &mut gathered);
                     if let Err(error) = outcome {
-                        tracing::error!(error = block.warning(&error), "block was not read");
-                        is_out_of_reach |= tier::bucket_failure(&error).is_some();
+                        // The tier tells the log of its bucket.
+                        if tier::bucket_failure(&error).is_some() {
+                            is_out_of_reach = true;
+                        } else {
+                            tracing::error!(error = block.warning(&error), "block was not read");
+                        }
                         warnings.insert(block.warning(&error));
                     }
                 }

@@ -7,7 +7,7 @@ mod simulated;
 
 use fanal_base::{Clock, ManualClock};
 use fanal_local::tier::{Bucket, BucketCall, Fate, MemoryBucket, TierConfig};
-use fanal_local::{Disk, Ground, LocalConfig, LocalStore};
+use fanal_local::{Disk, Ground, LocalConfig, LocalStore, Retention, Step};
 use fanal_model::{
     Resource, Scope, SpanBatch, SpanBatchBuilder, SpanFields, SpanId, TraceId, Value, ValueRef,
 };
@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const AFTER_SECONDS: u64 = 100;
+const RETENTION_SECONDS: u64 = 10_000;
 const SECOND: u64 = 1_000_000_000;
 /// Longer than an object store that failed is left alone.
 const REST: u64 = 60 * SECOND;
@@ -52,6 +53,7 @@ impl World {
             log_file_bytes: 64 << 10,
             block_rows: 64,
             granule_rows: 16,
+            retention: Retention { age_seconds: RETENTION_SECONDS, bytes_max: 0 },
             tier: TierConfig { after_seconds: AFTER_SECONDS, cache_bytes_max },
             ..LocalConfig::new("/data")
         }
@@ -135,7 +137,7 @@ async fn append(store: &LocalStore, number: u8) -> Result<(), StoreError> {
     let tenant = tenant();
     let appending = store.append(&tenant, batch(number));
     let committing = async {
-        while !store.step(&tenant, fanal_local::Step::Commit)? {
+        while !store.step(&tenant, Step::Commit)? {
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -266,7 +268,7 @@ async fn a_bucket_that_is_gone_makes_answers_partial_and_says_so() {
     assert_eq!(found.traces[0].trace_id, trace(100), "local spans are there");
     assert!(found.traces.len() < usize::from(TRACES), "{} traces", found.traces.len());
     let expected = "older spans may be missing: the object store memory:// cannot be reached: it is \
-                    made to fail; ask again later";
+                    made to fail";
     assert_eq!(found.warnings, [expected], "one word for all blocks");
     let calls = world.bucket.calls(BucketCall::Read);
     find(&store, Vec::new()).await;
@@ -342,6 +344,36 @@ async fn a_lost_stub_is_made_again() {
     assert_eq!(world.files(".stub"), stubs);
     drop(store);
     check_whole(&world.open().expect("opens"), "opened again").await;
+}
+
+#[tokio::test]
+async fn objects_go_when_the_catalog_and_every_question_let_go() {
+    let world = World { cache_bytes_max: 0, ..World::new() };
+    let store = Arc::new(filled(&world).await);
+    store.move_now().expect("moves");
+    let objects = world.bucket.objects();
+    assert!(objects.len() > 3, "{objects:?}");
+    world.clock.advance(RETENTION_SECONDS * SECOND);
+    let (asked, upkeep, seen) = (Arc::clone(&store), Arc::new(AtomicU64::new(0)), &objects);
+    let reads = Arc::clone(&upkeep);
+    world.bucket.set_fates(move |call, _| {
+        // While a question reads its first granule, everything is dropped.
+        if call == BucketCall::Read && reads.fetch_add(1, Ordering::Relaxed) == 0 {
+            while asked.step(&tenant(), Step::Retain).expect("retains") {}
+            asked.move_now().expect("leaves what is read alone");
+        }
+        Fate::Succeeds
+    });
+    check_whole(&store, "while it is dropped").await;
+    assert!(upkeep.load(Ordering::Relaxed) > 1, "it was read");
+    assert_eq!(world.bucket.objects(), *seen, "kept for the question");
+    assert_eq!(store.stats(&tenant()).await.expect("answers").blocks, 0);
+    world.bucket.set_fates(|_, _| Fate::Fails);
+    assert!(store.move_now().is_err(), "nothing is forgotten when the bucket is gone");
+    world.bucket.heal();
+    store.move_now().expect("removes");
+    assert_eq!(world.bucket.objects(), Vec::<String>::new());
+    assert_eq!(world.files(""), Vec::<String>::new(), "no file is left");
 }
 
 /// A move of everything that stops at a call of the bucket or a step of the disk, as told.

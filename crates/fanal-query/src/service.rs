@@ -164,15 +164,11 @@ impl QueryService {
         let ids: Vec<TraceId> = found.traces.iter().map(|position| position.trace_id).collect();
         for ids in ids.chunks(FETCH_TRACES_MAX) {
             // A trace that retention took since it was found is left out.
-            for trace in self.store.traces(tenant, ids, Projection::Summary).await? {
+            let fetched = self.store.traces(tenant, ids, Projection::Summary).await;
+            for trace in in_reach(fetched, &mut warnings)? {
                 let summary = TraceSummary::build(trace.trace_id, trace.spans);
                 traces.push(summary.map_err(corruption(trace.trace_id))?);
-                for warning in trace.warnings {
-                    // A lost block is told once, not once a trace.
-                    if !warnings.contains(&warning) {
-                        warnings.push(warning);
-                    }
-                }
+                trace.warnings.into_iter().for_each(|warning| tell(warning, &mut warnings));
             }
         }
         Ok(SearchPage { traces, next, warnings, scanned: found.scanned })
@@ -187,15 +183,17 @@ impl QueryService {
     ) -> Result<TracesPage, QueryError> {
         let found = self.find(tenant, request).await?;
         let ids: Vec<TraceId> = found.traces.iter().map(|position| position.trace_id).collect();
-        let (traces, cut) = self.whole_traces(tenant, &ids).await?;
+        let next = next_cursor(&found);
+        let mut warnings = found.warnings;
+        let (traces, cut) = self.whole_traces(tenant, &ids, &mut warnings).await?;
         let next = match (&cut, traces.last()) {
             (Some(_), Some(last)) => {
                 let last = found.traces.iter().find(|it| it.trace_id == last.trace_id);
                 last.copied().map(Cursor)
             }
-            _ => next_cursor(&found),
+            _ => next,
         };
-        let warnings = found.warnings.into_iter().chain(cut).collect();
+        warnings.extend(cut);
         Ok(TracesPage { traces, next, warnings, scanned: found.scanned })
     }
 
@@ -205,8 +203,13 @@ impl QueryService {
         tenant: &TenantId,
         ids: &[TraceId],
     ) -> Result<TracesPage, QueryError> {
-        let (traces, cut) = self.whole_traces(tenant, ids).await?;
-        let warnings = cut.into_iter().collect();
+        let mut warnings = Vec::new();
+        let (traces, cut) = self.whole_traces(tenant, ids, &mut warnings).await?;
+        if traces.is_empty() && !warnings.is_empty() {
+            // Not a word that there are none.
+            return Err(StoreError::Unavailable { message: warnings.join("; ") }.into());
+        }
+        warnings.extend(cut);
         Ok(TracesPage { traces, warnings, ..TracesPage::default() })
     }
 
@@ -215,11 +218,13 @@ impl QueryService {
         &self,
         tenant: &TenantId,
         ids: &[TraceId],
+        warnings: &mut Vec<String>,
     ) -> Result<(Vec<Trace>, Option<String>), QueryError> {
         let mut traces: Vec<Trace> = Vec::new();
         let mut spans = 0;
         for chunk in ids.chunks(FETCH_WHOLE_MAX) {
-            for trace in self.store.traces(tenant, chunk, Projection::Full).await? {
+            let fetched = self.store.traces(tenant, chunk, Projection::Full).await;
+            for trace in in_reach(fetched, warnings)? {
                 spans += cast::wide(trace.spans.len());
                 if spans > self.page_spans_max && !traces.is_empty() {
                     let warning = format!(
@@ -276,6 +281,27 @@ fn check_conditions(conditions: &[SpanCondition]) -> Result<(), QueryError> {
         )));
     }
     Ok(())
+}
+
+/// What was fetched; where the spans are out of reach for now, nothing and a warning, so that they do not hide others.
+fn in_reach(
+    fetched: Result<Vec<TraceSpans>, StoreError>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<TraceSpans>, StoreError> {
+    match fetched {
+        Err(StoreError::Unavailable { message }) => {
+            tell(message, warnings);
+            Ok(Vec::new())
+        }
+        fetched => fetched,
+    }
+}
+
+/// Adds a warning that is not there yet: a lost block is told once, not once a trace.
+fn tell(warning: String, warnings: &mut Vec<String>) {
+    if !warnings.contains(&warning) {
+        warnings.push(warning);
+    }
 }
 
 fn next_cursor(found: &FoundTraces) -> Option<Cursor> {

@@ -21,6 +21,9 @@ use config::{Config, Source};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// Variables with which the tools of the object stores' providers are told addresses and credentials.
+const PROVIDER_VARIABLES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
+
 fn main() -> ExitCode {
     allocator::start();
     let line = match cli::parse(std::env::args_os()) {
@@ -83,13 +86,19 @@ fn read_config(base: Config, flags: ServerFlags) -> anyhow::Result<Config> {
         }
         None => None,
     };
-    let environment = std::env::vars_os()
+    let environment: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
+    let provider_settings = environment
+        .iter()
+        .filter(|(name, _)| PROVIDER_VARIABLES.iter().any(|start| name.starts_with(start)))
+        .cloned()
+        .collect();
     let source = Source { file, environment, flags: flags.settings };
-    let read = config::read(base, &source).map_err(|problems| {
+    let mut read = config::read(base, &source).map_err(|problems| {
         anyhow::anyhow!("the configuration has problems:\n  {}", problems.join("\n  "))
     })?;
+    read.config.object_store.provider_settings = provider_settings;
     logging::start(read.config.log_format, &read.config.log_level);
     for warning in read.warnings {
         tracing::warn!("{warning}");

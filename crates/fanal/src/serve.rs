@@ -6,7 +6,8 @@ use crate::open_files;
 use crate::ready;
 use anyhow::Context;
 use fanal_base::{Clock, SystemClock};
-use fanal_local::{LocalStore, RealDisk};
+use fanal_local::tier::{Bucket, RemoteBucket};
+use fanal_local::{Ground, LocalStore, RealDisk};
 use fanal_pipeline::Pipeline;
 use fanal_query::QueryService;
 use fanal_receivers::{RECEIVERS, Receiver, otlp_http_router};
@@ -114,7 +115,14 @@ async fn open_doors(config: &Config) -> anyhow::Result<(TcpListener, Vec<Door>)>
 
 fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn SpanStore>> {
     let data_dir = config.storage.data_dir.display();
-    let store = LocalStore::open(config.storage.clone(), Arc::clone(clock), Arc::new(RealDisk))
+    let bucket = RemoteBucket::open(&config.object_store).map_err(anyhow::Error::msg)?;
+    let ground = Ground {
+        clock: Arc::clone(clock),
+        disk: Arc::new(RealDisk),
+        bucket: bucket.map(|bucket| Arc::new(bucket) as Arc<dyn Bucket>),
+        is_stepped: false,
+    };
+    let store = LocalStore::open_on(config.storage.clone(), ground)
         .with_context(|| format!("cannot open the data folder {data_dir}"))?;
     Ok(Arc::new(store))
 }

@@ -182,7 +182,7 @@ impl Block {
         match tier::bucket_failure(error) {
             // The same words for all blocks: an answer says once that the object store did not answer.
             Some(failure) if failure.kind() == ErrorKind::Unavailable => {
-                format!("older spans may be missing: {failure}; ask again later")
+                format!("older spans may be missing: {failure}")
             }
             _ => {
                 let name = block_name(self.meta.number);

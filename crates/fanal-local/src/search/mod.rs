@@ -27,7 +27,7 @@ use hashbrown::HashSet;
 use plan::Plan;
 use question::Question;
 use scan::Match;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::ops::RangeInclusive;
 
 /// Most units that are scanned at once before the queue is looked at again.
@@ -228,6 +228,7 @@ impl Search<'_> {
             self.waiting.pop();
             wave.push(unit);
         }
+        self.announce(&wave);
         let piece = |scanned: &mut Vec<Scanned>, place: usize| {
             scanned.push((wave[place], self.scan(wave[place])));
             Ok(())
@@ -242,6 +243,21 @@ impl Search<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Tells the blocks of a wave which granules are scanned next.
+    fn announce(&self, wave: &[Unit]) {
+        let mut granules = BTreeMap::<usize, Vec<usize>>::new();
+        for unit in wave {
+            if let Unit::Granule { block, granule } = *unit {
+                granules.entry(block).or_default().push(granule);
+            }
+        }
+        for (block, granules) in granules {
+            if let Ok(open) = self.snapshot.blocks[block].readable() {
+                open.segment.will_scan(&granules);
+            }
+        }
     }
 
     fn scan(&self, unit: Unit) -> Result<Vec<Match>, StoreError> {

@@ -76,6 +76,18 @@ impl Segment {
         }
     }
 
+    /// Tells the source that granules are about to be scanned: one that is far away fetches the columns of most searches
+    /// at once.
+    pub(crate) fn will_scan(&self, granules: &[usize]) {
+        let front = |granule: &Granule| {
+            let end = granule.column_ends.get(Column::TraceIds as usize).copied().unwrap_or(0);
+            granule.offset..granule.offset + u64::from(end)
+        };
+        let found = granules.iter().filter_map(|&index| self.granules().get(index));
+        let ranges: Vec<Range<u64>> = found.map(front).collect();
+        self.source.will_read(&ranges);
+    }
+
     /// The granule that holds a row; the number of granules where there is no such row.
     pub fn granule_of(&self, row: u32) -> usize {
         self.granules().partition_point(|granule| granule.rows.end <= row)

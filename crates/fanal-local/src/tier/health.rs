@@ -41,6 +41,7 @@ impl Health {
         let answer = question();
         match &answer {
             Err(error) if error.kind() == ErrorKind::Unavailable => {
+                tracing::warn!(%error, "answers go without what moved there for a moment");
                 *lock(&self.failed) = Some((self.clock.now_unix_nanos(), error.clone()));
             }
             _ => *lock(&self.failed) = None,

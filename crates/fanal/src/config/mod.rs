@@ -11,6 +11,7 @@ pub(crate) use read::{Source, read};
 pub(crate) use settings::{SETTINGS, reference};
 
 use fanal_local::LocalConfig;
+use fanal_local::tier::BucketConfig;
 use fanal_pipeline::PipelineConfig;
 use fanal_receivers::ReceiversConfig;
 use std::net::SocketAddr;
@@ -45,4 +46,5 @@ pub(crate) struct Config {
     pub(crate) receivers: ReceiversConfig,
     pub(crate) pipeline: PipelineConfig,
     pub(crate) storage: LocalConfig,
+    pub(crate) object_store: BucketConfig,
 }

@@ -4,6 +4,7 @@
 
 use super::{Config, LogFormat, Ports};
 use fanal_local::LocalConfig;
+use fanal_local::tier::BucketConfig;
 use fanal_pipeline::PipelineConfig;
 use fanal_receivers::ReceiversConfig;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -46,6 +47,7 @@ impl Default for Config {
             receivers: ReceiversConfig::default(),
             pipeline: PipelineConfig::default(),
             storage: LocalConfig::new("fanal-data"),
+            object_store: BucketConfig::default(),
         }
     }
 }
@@ -217,6 +219,49 @@ pub(crate) const SETTINGS: &[Setting] = &[
         help: "The oldest spans are dropped while a tenant takes more than this, log and blocks; 0 is no limit",
         apply: |config, text| {
             retention_bytes(text).map(|value| config.storage.retention.bytes_max = value)
+        },
+    },
+    Setting {
+        path: "object_store.url",
+        value_name: "URL",
+        default: "",
+        help: "Where old blocks move: s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://CONTAINER/FOLDER or file:///FOLDER",
+        apply: |config, text| {
+            text.clone_into(&mut config.object_store.url);
+            Ok(())
+        },
+    },
+    Setting {
+        path: "object_store.after_seconds",
+        value_name: "SECONDS",
+        default: "86400",
+        help: "Age at which a block moves to the object store, counted from the arrival of its last span, seconds",
+        apply: |config, text| {
+            number(text, 0, 1 << 32).map(|value| {
+                config.storage.tier.after_seconds = fanal_base::cast::wide(value);
+            })
+        },
+    },
+    Setting {
+        path: "object_store.cache_bytes_max",
+        value_name: "BYTES",
+        default: "1GiB",
+        help: "Size of the file in the data folder that caches what was read from the object store",
+        apply: |config, text| {
+            bytes(text, 0, 1 << 50).map(|value| {
+                config.storage.tier.cache_bytes_max = fanal_base::cast::wide(value);
+            })
+        },
+    },
+    Setting {
+        path: "object_store.timeout_seconds",
+        value_name: "SECONDS",
+        default: "10",
+        help: "Longest time that one read from the object store may take before the answer goes without it, seconds",
+        apply: |config, text| {
+            number(text, 1, 3600).map(|value| {
+                config.object_store.timeout_seconds = fanal_base::cast::wide(value);
+            })
         },
     },
     Setting {
