@@ -13,6 +13,7 @@ use crate::block::{Block, block_name};
 use crate::catalog::{BlockMeta, CATALOG_NAME, Catalog, Place};
 use crate::disk::Disk;
 use crate::failure;
+use crate::tier::stub::stub_name;
 use crate::vocabulary::Vocabulary;
 use fanal_storage::TenantId;
 use std::collections::BTreeSet;
@@ -200,7 +201,8 @@ fn check_vocabulary(checking: &mut Checking, listed: &Vocabulary) {
 
 /// Files that no catalog names.
 fn check_names(checking: &mut Checking, blocks: &[BlockMeta]) {
-    let known: BTreeSet<String> = blocks.iter().map(|block| block_name(block.number)).collect();
+    let files = |block: &BlockMeta| [block_name(block.number), stub_name(block.number)];
+    let known: BTreeSet<String> = blocks.iter().flat_map(files).collect();
     for name in ReadOnlyDisk.list(&checking.dir.join("blocks")).unwrap_or_default() {
         if !known.contains(&name) {
             checking.find(
