@@ -15,7 +15,7 @@ use fanal_storage::{
     AttributeCondition, AttributeLevel, AttributeTest, FindTraces, FoundTraces, Projection,
     SpanCondition, SpanStore, StoreError, TenantId, TraceSpans,
 };
-use simulated::{Fault, SimulatedDisk};
+use simulated::{Fault, SimulatedDisk, Survival};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -76,8 +76,9 @@ impl World {
     /// Another world on what a power loss left of this one's disk, with the same bucket, which works again.
     fn after_power_loss(&self, keeps_unsynced: bool) -> Self {
         self.bucket.heal();
+        let survival = if keeps_unsynced { Survival::Everything } else { Survival::Nothing };
         Self {
-            disk: self.disk.after_power_loss(keeps_unsynced),
+            disk: self.disk.after_power_loss(survival),
             bucket: Arc::clone(&self.bucket),
             clock: self.clock.clone(),
             cache_bytes_max: self.cache_bytes_max,
