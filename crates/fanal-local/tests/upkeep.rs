@@ -2,7 +2,6 @@
 //! refuses and recovers; and a power loss at any step of all that loses and doubles nothing.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-#[expect(dead_code, reason = "the crash tests use more of it")]
 mod simulated;
 
 use fanal_base::ManualClock;
@@ -11,7 +10,7 @@ use fanal_local::{
 };
 use fanal_model::{Resource, Scope, SpanBatch, SpanBatchBuilder, SpanFields, SpanId, TraceId};
 use fanal_storage::{Projection, SpanStore, StoreError, StoreStats, TenantId};
-use simulated::{Fault, SimulatedDisk};
+use simulated::{Fault, SimulatedDisk, Survival};
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
@@ -120,7 +119,8 @@ async fn traces_in_several_full_blocks_are_joined_once_they_are_settled() {
     store.merge_now().expect("has nothing to do");
     assert_eq!(stats(&store).await, after, "joined traces are not joined again");
     // A trace lies in one block now: each fetch meets one trace in one of four.
-    let reopened = open(&disk.after_power_loss(false), &clock, config()).expect("opens");
+    let reopened =
+        open(&disk.after_power_loss(Survival::Nothing), &clock, config()).expect("opens");
     assert_eq!(stored(&reopened, 1..61).await, once(1..5, &(1..61)));
 }
 
@@ -166,7 +166,8 @@ async fn a_retry_vanishes_though_the_first_is_in_a_block() {
     let mut expected = once(1..2, &(1..60));
     expected.insert((1, 1), 2);
     assert_eq!(stored(&store, 1..60).await, expected);
-    let reopened = open(&disk.after_power_loss(false), &clock, config()).expect("opens");
+    let reopened =
+        open(&disk.after_power_loss(Survival::Nothing), &clock, config()).expect("opens");
     assert_eq!(stored(&reopened, 1..60).await, expected);
 }
 
@@ -197,7 +198,7 @@ async fn old_blocks_and_old_records_go_and_questions_under_way_finish() {
     append(&store, batch(1, 200..205)).await;
     clock.advance(4051 * SECOND);
     assert_eq!(stats(&store).await.spans, 55);
-    let store = open(&disk.after_power_loss(false), &clock, config).expect("opens");
+    let store = open(&disk.after_power_loss(Survival::Nothing), &clock, config).expect("opens");
     store.step(&tenant(), Step::Retain).expect("drops");
     let empty = stats(&store).await;
     assert_eq!((empty.spans, empty.expired_spans, empty.blocks), (0, 115, 0));
@@ -267,7 +268,7 @@ async fn a_power_loss_at_any_step_of_upkeep_loses_and_doubles_nothing() {
     assert_eq!(workload(&disk).await, [1, 2, 3, 2]);
     let steps = disk.steps();
     let clock = ManualClock::at(BEGIN + 2 * DAY);
-    let store = open(&disk.after_power_loss(false), &clock, config()).expect("opens");
+    let store = open(&disk.after_power_loss(Survival::Nothing), &clock, config()).expect("opens");
     let whole = stats(&store).await;
     assert_eq!((whole.spans, whole.expired_spans), (45, 15), "{whole:?}");
     assert!(whole.compacted_spans >= 45 && whole.blocks >= 3, "several outputs: {whole:?}");
@@ -278,7 +279,11 @@ async fn a_power_loss_at_any_step_of_upkeep_loses_and_doubles_nothing() {
             let acknowledged = workload(&disk).await;
             for keeps_unsynced in [false, true] {
                 let context = format!("step {step}, once: {is_once}, unsynced: {keeps_unsynced}");
-                let crashed = disk.after_power_loss(keeps_unsynced);
+                let crashed = disk.after_power_loss(if keeps_unsynced {
+                    Survival::Everything
+                } else {
+                    Survival::Nothing
+                });
                 let store =
                     open(&crashed, &clock, config()).unwrap_or_else(|e| panic!("{context}: {e}"));
                 store.merge_now().expect("merges");
