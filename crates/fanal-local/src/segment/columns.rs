@@ -224,8 +224,7 @@ impl<'a> GranuleReader<'a> {
     pub(super) fn texts(&self, text: TextColumn) -> Result<TextValues, SegmentError> {
         let column = text.column();
         let classed = match text {
-            TextColumn::Names => self.classes_with(column)?,
-            TextColumn::Scopes => self.classes_with(column)?,
+            TextColumn::Names | TextColumn::Scopes => self.classes_with(column)?,
             _ => None,
         };
         if classed.is_some() {

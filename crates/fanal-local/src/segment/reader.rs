@@ -206,7 +206,7 @@ impl Segment {
         let read = |reader: &mut Reader<'_>| {
             let count = FixedValues::flag_count(column, &classes, &shapes);
             let flags: Vec<u8> = integers::read(reader, count)?;
-            let fixed_count = flags.iter().filter(|&&flag| flag == 1).count();
+            let fixed_count = flags.iter().map(|&flag| usize::from(flag == 1)).sum();
             let values = decode_values(reader, meta, fixed_count)?;
             Ok(FixedValues::new(column, &classes, &shapes, &flags, values))
         };
@@ -306,7 +306,7 @@ impl Segment {
 
     /// Trace ids of some rows; reads the pages that hold them.
     pub fn trace_ids_of(&self, rows: Range<u32>) -> Result<Vec<TraceId>, SegmentError> {
-        self.of_rows(rows, |reader| reader.trace_ids())
+        self.of_rows(rows, trace_ids)
     }
 
     /// Starts of some rows, nanoseconds since the Unix epoch; reads the pages that hold them.
@@ -481,4 +481,9 @@ impl Segment {
         }
         Ok(assembly.finish())
     }
+}
+
+/// A function of any lifetime, which the method is not.
+fn trace_ids(reader: &GranuleReader<'_>) -> Result<Vec<TraceId>, SegmentError> {
+    reader.trace_ids()
 }

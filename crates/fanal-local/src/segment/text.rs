@@ -8,6 +8,9 @@ use super::{Profile, TextValues};
 use fanal_base::cast;
 use fanal_model::nested::{self, Reader};
 use fanal_model::{BytesTable, DictionaryColumn};
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
 
 /// Forms of a table.
 const PLAIN: u8 = 0;
@@ -99,6 +102,9 @@ pub(super) struct Renumber {
     marks: Vec<(u32, u32)>,
     table: BytesTable,
     codes: Vec<u32>,
+    /// Entries of `table` by their bytes: a batch may hold an entry more than once.
+    known: HashTable<u32>,
+    hasher: RandomState,
 }
 
 impl Renumber {
@@ -114,11 +120,22 @@ impl Renumber {
         self.table.ends.clear();
         self.table.bytes.clear();
         self.codes.clear();
+        self.known.clear();
         for &code in codes {
             // The batch is valid, so that the code is in the table.
             let Some(mark) = self.marks.get_mut(cast::index(code)) else { continue };
             if mark.0 != self.round {
-                *mark = (self.round, self.table.push(table.get(code)));
+                let entry = table.get(code);
+                let (table, hasher) = (&mut self.table, &self.hasher);
+                let hash = hasher.hash_one(entry);
+                let found = self.known.find(hash, |&known| table.get(known) == entry).copied();
+                let number = found.unwrap_or_else(|| {
+                    let number = table.push(entry);
+                    let rehash = |&known: &u32| hasher.hash_one(table.get(known));
+                    self.known.insert_unique(hash, number, rehash);
+                    number
+                });
+                *mark = (self.round, number);
             }
             self.codes.push(mark.1);
         }

@@ -196,9 +196,12 @@ fn is_hex(byte: u8) -> bool {
     byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)
 }
 
-/// The text before the next mark, the kind of its run, and what is behind it.
-fn next_mark(template: &[u8]) -> Result<Option<(&[u8], usize, &[u8])>, Flaw> {
-    let Some(at) = memchr(template) else { return Ok(None) };
+/// The text before a mark, the kind of its run, and what is behind it.
+type Marked<'a> = (&'a [u8], usize, &'a [u8]);
+
+/// Finds the next mark.
+fn next_mark(template: &[u8]) -> Result<Option<Marked<'_>>, Flaw> {
+    let Some(at) = template.iter().position(|&byte| byte == MARK) else { return Ok(None) };
     let kind = template.get(at + 1).copied().ok_or(Flaw("mark without a kind"))?;
     let length = usize::from(kind & !HEX);
     let length_max = if kind & HEX == 0 { DECIMAL_MAX } else { HEX_MAX };
@@ -206,10 +209,6 @@ fn next_mark(template: &[u8]) -> Result<Option<(&[u8], usize, &[u8])>, Flaw> {
         return Err(Flaw("unknown kind of run"));
     }
     Ok(Some((&template[..at], usize::from(kind), &template[at + 2..])))
-}
-
-fn memchr(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|&byte| byte == MARK)
 }
 
 /// Appends the digits of a run.
@@ -285,7 +284,7 @@ mod tests {
     #[test]
     fn false_kinds_and_numbers_are_errors() {
         let templates = |bytes: &[u8]| BytesTable { ends: vec![1], bytes: bytes.to_vec() };
-        for kind in [0, 20, HEX, HEX | 17, 64, 255] {
+        for kind in [0, 20, HEX, HEX + 17, 64, 255] {
             let templates = templates(&[MARK, kind]);
             assert!(next_mark(&templates.bytes).is_err(), "{kind}");
         }
