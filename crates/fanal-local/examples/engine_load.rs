@@ -41,6 +41,9 @@ async fn main() -> Result<(), Failure> {
     let store =
         Arc::new(LocalStore::open(config.clone(), Arc::new(SystemClock), Arc::new(RealDisk))?);
     append_all(&store, batches, span_count, in_flight).await?;
+    let log = store.stats(&TenantId::default_tenant()).await?;
+    let log_bytes = cast::figure(log.log_bytes) / cast::figure(log.head_spans.max(1));
+    println!("{log_bytes:.1} bytes of log a span");
     let own = thread_seconds("engine_load");
     store.merge_now()?;
     let spans = cast::figure(cast::wide(span_count)) / 1e9;

@@ -8,7 +8,7 @@ use fanal_model::resource::service_name_of;
 use fanal_model::{IndexedBatch, SpanKind};
 use fanal_storage::Operation;
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 /// Most services that are listed.
 pub(crate) const SERVICES_MAX: usize = 10_000;
@@ -40,23 +40,25 @@ impl Vocabulary {
     /// Notes the services and operations of spans, in row order.
     pub(crate) fn note_spans(&mut self, spans: &IndexedBatch) {
         let batch = spans.batch();
-        let mut seen = HashSet::<(u32, u32, u8), RandomState>::default();
-        let mut last = None;
-        for row in 0..batch.len() {
-            let (resource, name) = (batch.resources.codes[row], batch.names.codes[row]);
-            let kind = batch.kinds[row];
-            let key = (resource, name, kind);
-            if last == Some(key) || !seen.insert(key) {
-                continue;
+        let mut seen = SeenKinds::new(batch.names.table.len(), batch.resources.table.len());
+        let mut services: Vec<Option<Option<usize>>> = vec![None; batch.resources.table.len()];
+        let codes = batch.resources.codes.iter().zip(&batch.names.codes);
+        for ((&resource, &name), &kind) in codes.zip(&batch.kinds) {
+            let kinds = 1 << kind_number(SpanKind::from_code(kind));
+            if seen.insert(resource, name, kinds) {
+                let number = cast::index(resource);
+                let service = *services[number].get_or_insert_with(|| {
+                    self.note_service(service_name_of(batch.resources.table.get(resource)))
+                });
+                if let Some(service) = service {
+                    self.note_operation(service, batch.names.table.get_str(name), kinds);
+                }
             }
-            last = Some(key);
-            let service = service_name_of(batch.resources.table.get(resource));
-            let name = batch.names.table.get_str(name);
-            self.note(service, name, SpanKind::from_code(kind));
         }
     }
 
     /// Notes an operation of a service.
+    #[cfg(test)]
     pub(crate) fn note(&mut self, service: &str, name: &str, kind: SpanKind) {
         if let Some(service) = self.note_service(service) {
             self.note_operation(service, name, 1 << kind_number(kind));
@@ -157,6 +159,39 @@ impl Vocabulary {
         if let Some(service) = self.note_service(service) {
             operations.iter().for_each(|&(name, kinds)| self.note_operation(service, name, kinds));
         }
+    }
+}
+
+/// Which kinds of which operations a batch had so far.
+#[derive(Debug)]
+struct SeenKinds {
+    names: usize,
+    /// By resource and name, where these are not too many.
+    dense: Vec<u8>,
+    sparse: HashMap<(u32, u32), u8, RandomState>,
+}
+
+/// Most pairs of resource and name that have a place each.
+const DENSE_PAIRS_MAX: usize = 1 << 16;
+
+impl SeenKinds {
+    fn new(names: usize, resources: usize) -> Self {
+        let pairs = names.saturating_mul(resources);
+        let dense = vec![0; if pairs <= DENSE_PAIRS_MAX { pairs } else { 0 }];
+        Self { names, dense, sparse: HashMap::default() }
+    }
+
+    /// Notes bits of kinds; whether any of them is new.
+    #[inline]
+    fn insert(&mut self, resource: u32, name: u32, kinds: u8) -> bool {
+        let place = cast::index(resource) * self.names + cast::index(name);
+        let seen = match self.dense.get_mut(place) {
+            Some(seen) => seen,
+            None => self.sparse.entry((resource, name)).or_default(),
+        };
+        let is_new = *seen & kinds != kinds;
+        *seen |= kinds;
+        is_new
     }
 }
 

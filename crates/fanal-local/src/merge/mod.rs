@@ -5,6 +5,7 @@
 
 mod late;
 pub(crate) mod order;
+mod walk;
 
 use crate::block::{Block, write_block};
 use crate::catalog::Written;

@@ -1,236 +1,95 @@
 //! The order of rows in a block: by trace (its earliest start here, then its id), and within a trace depth-first, so
 //! that a trace is contiguous and its structure a linear pass. Drops exact duplicates on the way.
 //!
-//! Pure. Safe for every input: spans without their parent are roots, cycles are entered at their earliest span.
+//! Pure. Rows of a trace that lie side by side in a source are one piece, so that what is looked up and sorted is
+//! traces, not spans.
 
+use super::walk::{Node, Walk};
 use fanal_base::cast;
-use fanal_model::{EventRef, IndexedBatch, LinkRef, RowRef, SpanId, SpanRef, TraceId};
+use fanal_model::{IndexedBatch, RowRef, TraceId};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 use std::ops::Range;
 
-const NONE: u32 = u32::MAX;
+/// Neighbouring rows of one trace in one source.
+#[derive(Debug)]
+struct Piece {
+    trace: u32,
+    source: u32,
+    rows: Range<usize>,
+}
 
-#[derive(Debug, Clone, Copy)]
-struct Node {
-    trace_id: TraceId,
+/// A trace of the block.
+#[derive(Debug)]
+struct Trace {
     start_unix_nanos: u64,
-    span_id: SpanId,
-    parent_span_id: SpanId,
-    place: RowRef,
+    id: TraceId,
+    /// Its pieces.
+    pieces: Range<usize>,
 }
 
 /// Rows of all sources in block order.
 pub(crate) fn block_order(sources: &[&IndexedBatch]) -> Vec<RowRef> {
-    let mut spans = collect(sources);
-    spans.sort_unstable_by_key(|span| {
-        let place = (span.place.source, span.place.row);
-        (span.trace_id, span.start_unix_nanos, span.span_id, place)
-    });
-    let mut traces = runs(&spans);
-    traces.sort_unstable_by_key(|range| {
-        let first = &spans[range.start];
-        (first.start_unix_nanos, first.trace_id)
-    });
-    let mut order = Vec::with_capacity(spans.len());
+    let (mut pieces, mut traces) = find_pieces(sources);
+    // Stable, so that the pieces of a trace stay in the order of the sources.
+    pieces.sort_by_key(|piece| piece.trace);
+    let mut end = 0;
+    for run in pieces.chunk_by(|left, right| left.trace == right.trace) {
+        traces[cast::index(run[0].trace)].pieces = end..end + run.len();
+        end += run.len();
+    }
+    traces.sort_unstable_by_key(|trace| (trace.start_unix_nanos, trace.id));
+    let mut order = Vec::with_capacity(sources.iter().map(|source| source.len()).sum());
     let mut walk = Walk::default();
-    for range in traces {
-        walk.trace(sources, &spans[range], &mut order);
+    let mut spans = Vec::new();
+    for trace in traces {
+        spans.clear();
+        pieces[trace.pieces].iter().for_each(|piece| collect(sources, piece, &mut spans));
+        spans.sort_unstable_by_key(Node::key);
+        walk.trace(sources, &spans, &mut order);
     }
     order
 }
 
-fn collect(sources: &[&IndexedBatch]) -> Vec<Node> {
-    let mut spans = Vec::with_capacity(sources.iter().map(|source| source.len()).sum());
-    for (number, source) in sources.iter().enumerate() {
-        let batch = source.batch();
-        for row in 0..batch.len() {
-            spans.push(Node {
-                trace_id: batch.trace_ids[row],
-                start_unix_nanos: batch.start_unix_nanos[row],
-                span_id: batch.span_ids[row],
-                parent_span_id: batch.parent_span_ids[row],
-                place: RowRef { source: cast::narrow(number), row: cast::narrow(row) },
+/// The pieces of all sources in their order, and the traces in that of their first pieces.
+fn find_pieces(sources: &[&IndexedBatch]) -> (Vec<Piece>, Vec<Trace>) {
+    let (mut pieces, mut traces) = (Vec::new(), Vec::<Trace>::new());
+    let mut codes: HashMap<TraceId, u32, RandomState> = HashMap::default();
+    for (source, spans) in (0..).zip(sources) {
+        let batch = spans.batch();
+        let mut end = 0;
+        for run in batch.trace_ids.chunk_by(|left, right| left == right) {
+            let rows = end..end + run.len();
+            end = rows.end;
+            let id = run[0];
+            let starts = batch.start_unix_nanos[rows.clone()].iter().copied();
+            let start_unix_nanos = starts.min().unwrap_or(u64::MAX);
+            let trace = *codes.entry(id).or_insert_with(|| {
+                traces.push(Trace { start_unix_nanos, id, pieces: 0..0 });
+                cast::narrow(traces.len() - 1)
             });
+            let known = &mut traces[cast::index(trace)].start_unix_nanos;
+            *known = start_unix_nanos.min(*known);
+            pieces.push(Piece { trace, source, rows });
         }
     }
-    spans
+    (pieces, traces)
 }
 
-/// Ranges of spans of one trace.
-fn runs(spans: &[Node]) -> Vec<Range<usize>> {
-    let mut runs = Vec::new();
-    let mut start = 0;
-    for run in spans.chunk_by(|left, right| left.trace_id == right.trace_id) {
-        runs.push(start..start + run.len());
-        start += run.len();
-    }
-    runs
-}
-
-/// Scratch space for one trace at a time.
-#[derive(Debug, Default)]
-struct Walk {
-    /// First span of each id.
-    by_id: HashMap<SpanId, u32, RandomState>,
-    first_child: Vec<u32>,
-    next_sibling: Vec<u32>,
-    is_done: Vec<bool>,
-    is_walked: Vec<bool>,
-    stack: Vec<u32>,
-}
-
-impl Walk {
-    /// Appends the rows of a trace, whose spans are sorted by start and id.
-    fn trace(&mut self, sources: &[&IndexedBatch], spans: &[Node], order: &mut Vec<RowRef>) {
-        self.is_done.clear();
-        self.is_done.resize(spans.len(), false);
-        self.is_walked.clear();
-        self.is_walked.resize(spans.len(), false);
-        self.by_id.clear();
-        for (number, span) in spans.iter().enumerate() {
-            match self.by_id.entry(span.span_id) {
-                Entry::Vacant(entry) => drop(entry.insert(cast::narrow(number))),
-                Entry::Occupied(entry) => {
-                    let first = cast::index(*entry.get());
-                    self.is_done[number] = is_duplicate(sources, spans, first, number);
-                }
-            }
-        }
-        self.link(spans);
-        for root in 0..spans.len() {
-            if self.parent(spans, root).is_none() {
-                self.descend(root, spans, order);
-            }
-        }
-        // What is left lies on cycles or hangs from them.
-        for number in 0..spans.len() {
-            if !self.is_done[number] {
-                let entry = self.cycle_entry(spans, number);
-                self.descend(entry, spans, order);
-            }
-        }
-    }
-
-    /// The earliest span of the cycle in which the parents of a span end. Linear in all: what is walked here is below
-    /// the cycle and descended to next.
-    fn cycle_entry(&mut self, spans: &[Node], from: usize) -> usize {
-        let mut on_cycle = from;
-        while !std::mem::replace(&mut self.is_walked[on_cycle], true) {
-            let Some(parent) = self.parent(spans, on_cycle) else { return on_cycle };
-            on_cycle = parent;
-        }
-        let mut earliest = on_cycle;
-        let mut next = self.parent(spans, on_cycle);
-        while let Some(number) = next.filter(|&number| number != on_cycle) {
-            earliest = earliest.min(number);
-            next = self.parent(spans, number);
-        }
-        earliest
-    }
-
-    fn parent(&self, spans: &[Node], number: usize) -> Option<usize> {
-        let span = &spans[number];
-        if span.parent_span_id.is_zero() || span.parent_span_id == span.span_id {
-            return None;
-        }
-        self.by_id.get(&span.parent_span_id).map(|&parent| cast::index(parent))
-    }
-
-    /// Lists the children of every span, last first.
-    fn link(&mut self, spans: &[Node]) {
-        self.first_child.clear();
-        self.first_child.resize(spans.len(), NONE);
-        self.next_sibling.clear();
-        self.next_sibling.resize(spans.len(), NONE);
-        for number in 0..spans.len() {
-            if let Some(parent) = self.parent(spans, number) {
-                self.next_sibling[number] = self.first_child[parent];
-                self.first_child[parent] = cast::narrow(number);
-            }
-        }
-    }
-
-    fn descend(&mut self, root: usize, spans: &[Node], order: &mut Vec<RowRef>) {
-        self.stack.push(cast::narrow(root));
-        while let Some(next) = self.stack.pop() {
-            let number = cast::index(next);
-            if std::mem::replace(&mut self.is_done[number], true) {
-                continue;
-            }
-            order.push(spans[number].place);
-            let mut child = self.first_child[number];
-            while child != NONE {
-                self.stack.push(child);
-                child = self.next_sibling[cast::index(child)];
-            }
-        }
-    }
-}
-
-/// Whether a span repeats an earlier one of the same id; `first` is the first of that id.
-fn is_duplicate(sources: &[&IndexedBatch], spans: &[Node], first: usize, number: usize) -> bool {
-    let span_at = |place: RowRef| sources[cast::index(place.source)].span(cast::index(place.row));
-    let own = &spans[number];
-    // Copies have the same start, so they lie side by side with nothing but spans of that start between.
-    spans[first..number]
-        .iter()
-        .rev()
-        .take_while(|other| other.start_unix_nanos == own.start_unix_nanos)
-        .take(DUPLICATE_LOOK_BACK)
-        .filter(|other| other.span_id == own.span_id)
-        .any(|other| is_same_span(&span_at(other.place), &span_at(own.place)))
-}
-
-/// Spans of one start that are compared with a further one of their id; keeps hostile traces linear.
-const DUPLICATE_LOOK_BACK: usize = 16;
-
-/// Whether two spans say the same.
-pub(crate) fn is_same_span(left: &SpanRef<'_>, right: &SpanRef<'_>) -> bool {
-    left.trace_id() == right.trace_id()
-        && left.span_id() == right.span_id()
-        && left.parent_span_id() == right.parent_span_id()
-        && left.start_unix_nanos() == right.start_unix_nanos()
-        && left.end_unix_nanos() == right.end_unix_nanos()
-        && left.kind() == right.kind()
-        && left.status_code() == right.status_code()
-        && left.status_message() == right.status_message()
-        && left.flags() == right.flags()
-        && left.name() == right.name()
-        && left.trace_state() == right.trace_state()
-        && left.dropped_attributes_count() == right.dropped_attributes_count()
-        && left.dropped_events_count() == right.dropped_events_count()
-        && left.dropped_links_count() == right.dropped_links_count()
-        && left.resource() == right.resource()
-        && left.scope() == right.scope()
-        && left.attributes().eq(right.attributes())
-        && left.events().len() == right.events().len()
-        && left.events().zip(right.events()).all(|(left, right)| is_same_event(&left, &right))
-        && left.links().len() == right.links().len()
-        && left.links().zip(right.links()).all(|(left, right)| is_same_link(&left, &right))
-}
-
-fn is_same_event(left: &EventRef<'_>, right: &EventRef<'_>) -> bool {
-    left.time_unix_nanos() == right.time_unix_nanos()
-        && left.name() == right.name()
-        && left.dropped_attributes_count() == right.dropped_attributes_count()
-        && left.attributes().eq(right.attributes())
-}
-
-fn is_same_link(left: &LinkRef<'_>, right: &LinkRef<'_>) -> bool {
-    left.trace_id() == right.trace_id()
-        && left.span_id() == right.span_id()
-        && left.trace_state() == right.trace_state()
-        && left.flags() == right.flags()
-        && left.dropped_attributes_count() == right.dropped_attributes_count()
-        && left.attributes().eq(right.attributes())
+fn collect(sources: &[&IndexedBatch], piece: &Piece, spans: &mut Vec<Node>) {
+    let batch = sources[cast::index(piece.source)].batch();
+    spans.extend(piece.rows.clone().map(|row| Node {
+        start_unix_nanos: batch.start_unix_nanos[row],
+        span_id: batch.span_ids[row],
+        parent_span_id: batch.parent_span_ids[row],
+        place: RowRef { source: piece.source, row: cast::narrow(row) },
+    }));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fanal_model::{Resource, Scope, SpanBatchBuilder, SpanFields};
+    use fanal_model::{Resource, Scope, SpanBatchBuilder, SpanFields, SpanId};
     use std::sync::Arc;
 
     /// Spans as (trace, span, parent, start), in batches of three; expects "trace.span" in order.
@@ -284,5 +143,26 @@ mod tests {
         check(&[(1, 1, 0, 3), (1, 1, 0, 3), (1, 2, 1, 4), (1, 1, 0, 3)], "1.1 1.2");
         // One id twice with other content: both stay.
         check(&[(1, 1, 0, 3), (1, 1, 0, 4), (1, 2, 1, 5)], "1.1 1.2 1.1");
+    }
+
+    #[test]
+    fn a_large_trace_is_walked_depth_first() {
+        let count = 250_u8;
+        let mut spans: Vec<(u8, u8, u8, u64)> =
+            (1..=count).map(|id| (1, id, id / 3, 1000 - u64::from(id) * 31 % 97)).collect();
+        let mut expect = Vec::new();
+        let mut open: Vec<(u8, u8, u8, u64)> = Vec::new();
+        let children = |parent: u8, open: &mut Vec<(u8, u8, u8, u64)>| {
+            let mut found: Vec<_> = spans.iter().copied().filter(|s| s.2 == parent).collect();
+            found.sort_by_key(|span| std::cmp::Reverse((span.3, span.1)));
+            open.extend(found);
+        };
+        children(0, &mut open);
+        while let Some(span) = open.pop() {
+            expect.push(format!("1.{}", span.1));
+            children(span.1, &mut open);
+        }
+        spans.sort_by_key(|span| u64::from(span.1) * 101 % 251);
+        check(&spans, &expect.join(" "));
     }
 }

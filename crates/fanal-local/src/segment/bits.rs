@@ -2,6 +2,7 @@
 //!
 //! Knows neither bases nor tags; `integers` does.
 
+use super::integers::Word;
 use fanal_base::cast;
 
 /// Bytes that `count` values of `width` bits take.
@@ -13,24 +14,58 @@ fn size_of_bits(bits: u64) -> usize {
     cast::size(bits.div_ceil(8))
 }
 
-/// Appends values below 2^`width`, 1 to 64 bits.
-pub(super) fn pack(values: impl ExactSizeIterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
+/// Appends values less `base`, each below 2^`width`, 1 to 64 bits.
+pub(super) fn pack<T: Word>(values: &[T], base: u64, width: u32, out: &mut Vec<u8>) {
+    match width {
+        0..=8 => pack_lanes::<8, T>(values, base, width, out),
+        9..=16 => pack_lanes::<4, T>(values, base, width, out),
+        17..=32 => pack_lanes::<2, T>(values, base, width, out),
+        _ => pack_lanes::<1, T>(values, base, width, out),
+    }
+}
+
+/// Packs so many values at a time as fit 64 bits whatever the width is.
+fn pack_lanes<const LANES: usize, T: Word>(values: &[T], base: u64, width: u32, out: &mut Vec<u8>) {
     let end = out.len() + packed_bytes(values.len(), width);
     out.reserve(end - out.len() + 8);
-    let (mut word, mut filled) = (0_u64, 0_u32);
-    for value in values {
-        word |= value << filled;
-        filled += width;
-        if filled >= 64 {
-            out.extend_from_slice(&word.to_le_bytes());
-            filled -= 64;
-            word = if filled == 0 { 0 } else { value >> (width - filled) };
+    let mut words = Words { word: 0, filled: 0, out };
+    let mut groups = values.chunks_exact(LANES);
+    for group in groups.by_ref() {
+        let mut lane = 0;
+        let mut shift = 0;
+        for value in group {
+            lane |= (value.wide() - base) << shift;
+            shift += width;
         }
+        words.push(lane, shift);
     }
+    groups.remainder().iter().for_each(|value| words.push(value.wide() - base, width));
+    let Words { word, filled, out } = words;
     if filled > 0 {
         out.extend_from_slice(&word.to_le_bytes());
     }
     out.truncate(end);
+}
+
+/// Bits that become words.
+struct Words<'a> {
+    word: u64,
+    filled: u32,
+    out: &'a mut Vec<u8>,
+}
+
+impl Words<'_> {
+    /// Appends `width` bits, 1 to 64.
+    #[inline]
+    fn push(&mut self, bits: u64, width: u32) {
+        self.word |= bits << self.filled;
+        self.filled += width;
+        if self.filled >= 64 {
+            self.out.extend_from_slice(&self.word.to_le_bytes());
+            self.filled -= 64;
+            self.word = if self.filled == 0 { 0 } else { bits >> (width - self.filled) };
+        }
+    }
 }
 
 /// Calls `emit` with each of `count` values of 1 to 64 bits. `bytes` has at least [`packed_bytes`] of them.
@@ -91,11 +126,16 @@ mod tests {
                     .map(|i| i.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) & mask)
                     .collect();
                 let mut bytes = Vec::new();
-                pack(values.iter().copied(), width, &mut bytes);
+                pack(&values, 0, width, &mut bytes);
                 assert_eq!(bytes.len(), packed_bytes(count, width), "{width} {count}");
                 let mut read = Vec::new();
                 unpack(&bytes, count, width, |value| read.push(value));
                 assert_eq!(read, values, "{width} {count}");
+                let base = !mask / 2;
+                let raised: Vec<u64> = values.iter().map(|value| value + base).collect();
+                let mut same = Vec::new();
+                pack(&raised, base, width, &mut same);
+                assert_eq!(same, bytes, "{width} {count}");
             }
         }
     }

@@ -16,8 +16,11 @@ pub(super) const BLOCK_BYTES_MAX: usize = 1 << 30;
 /// Blocks below this many bytes are stored as they are: the frame would cost more than it saves.
 const COMPRESS_BYTES_MIN: usize = 24;
 
-/// Blocks below this many bytes do not try a second compressor in the fast profile.
-const ENTROPY_BYTES_MIN: usize = 512;
+/// The same in the fast profile, where clearing the table of lz4 costs more than compressing so little.
+const FAST_BYTES_MIN: usize = 256;
+
+/// Up to this many bytes the small table of lz4 serves.
+const SMALL_TABLE_BYTES_MAX: usize = u16::MAX as usize - 1;
 
 const STORED: u8 = 0;
 const LZ4: u8 = 1;
@@ -29,16 +32,24 @@ const ZSTD_LEVEL: i32 = 1;
 /// Compressors with their working memory, for one encoding.
 pub(super) struct Packer {
     profile: Profile,
-    zstd: zstd::bulk::Compressor<'static>,
-    lz4: CompressTable,
+    zstd: Option<zstd::bulk::Compressor<'static>>,
+    lz4_small: CompressTable,
+    lz4_large: CompressTable,
+    /// Never shrinks: what was cleared once need not be cleared again.
     buffer: Vec<u8>,
 }
 
 impl Packer {
     pub(super) fn new(profile: Profile) -> Result<Self, SegmentError> {
-        let zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL)
-            .map_err(|_| SegmentError::Compress { part: "zstd context" })?;
-        Ok(Self { profile, zstd, lz4: CompressTable::large(), buffer: Vec::new() })
+        let zstd = match profile {
+            Profile::Fast => None,
+            Profile::Small => Some(
+                zstd::bulk::Compressor::new(ZSTD_LEVEL)
+                    .map_err(|_| SegmentError::Compress { part: "zstd context" })?,
+            ),
+        };
+        let (lz4_small, lz4_large) = (CompressTable::small(), CompressTable::large());
+        Ok(Self { profile, zstd, lz4_small, lz4_large, buffer: Vec::new() })
     }
 
     pub(super) fn profile(&self) -> Profile {
@@ -67,32 +78,30 @@ impl Packer {
         Ok(())
     }
 
+    /// Method and length of what is now in the buffer. A compressor that fails leaves the bytes as they are.
     fn compress(&mut self, raw: &[u8]) -> (u8, usize) {
-        if raw.len() < COMPRESS_BYTES_MIN {
-            return (STORED, 0);
-        }
-        // A compressor that fails leaves the bytes as they are.
-        match self.profile {
-            Profile::Fast => {
-                self.buffer.resize(lz4_flex::block::get_maximum_output_size(raw.len()), 0);
-                let length =
-                    lz4_flex::block::compress_into_with_table(raw, &mut self.buffer, &mut self.lz4);
-                match length {
-                    Ok(length) if length + length / 4 <= raw.len() => (LZ4, length),
-                    // Ids and the like: lz4 finds nothing, the entropy coder of zstd does.
-                    _ if raw.len() >= ENTROPY_BYTES_MIN => self.compress_small(raw),
-                    Ok(length) => (LZ4, length),
-                    Err(_) => (STORED, 0),
-                }
+        match &mut self.zstd {
+            Some(zstd) if raw.len() >= COMPRESS_BYTES_MIN => {
+                grow(&mut self.buffer, zstd::zstd_safe::compress_bound(raw.len()));
+                let length = zstd.compress_to_buffer(raw, self.buffer.as_mut_slice());
+                length.map_or((STORED, 0), |length| (ZSTD, length))
             }
-            Profile::Small => self.compress_small(raw),
+            None if raw.len() >= FAST_BYTES_MIN => {
+                let is_small = raw.len() <= SMALL_TABLE_BYTES_MAX;
+                let table = if is_small { &mut self.lz4_small } else { &mut self.lz4_large };
+                grow(&mut self.buffer, lz4_flex::block::get_maximum_output_size(raw.len()));
+                let length =
+                    lz4_flex::block::compress_into_with_table(raw, &mut self.buffer, table);
+                length.map_or((STORED, 0), |length| (LZ4, length))
+            }
+            _ => (STORED, 0),
         }
     }
+}
 
-    fn compress_small(&mut self, raw: &[u8]) -> (u8, usize) {
-        self.buffer.resize(zstd::zstd_safe::compress_bound(raw.len()), 0);
-        let length = self.zstd.compress_to_buffer(raw, self.buffer.as_mut_slice());
-        length.map_or((STORED, 0), |length| (ZSTD, length))
+fn grow(buffer: &mut Vec<u8>, length: usize) {
+    if buffer.len() < length {
+        buffer.resize(length, 0);
     }
 }
 

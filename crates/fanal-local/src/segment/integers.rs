@@ -33,6 +33,9 @@ const CHOICES_MAX: usize = 256;
 /// Up to this width nothing can be won by listing values.
 const CHOICES_WIDTH_MIN: u32 = 4;
 
+/// The same in the fast profile, where listing must save more to pay for itself.
+const CHOICES_WIDTH_MIN_FAST: u32 = 12;
+
 /// What the values are, which decides the forms that the small profile tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Nature {
@@ -91,11 +94,12 @@ pub(super) fn write<T: Word>(
     packer: &mut Packer,
     out: &mut Vec<u8>,
 ) -> Result<(), SegmentError> {
-    let (Some(min), Some(max)) = (values.iter().min(), values.iter().max()) else {
+    if values.is_empty() {
         out.extend_from_slice(&[EQUAL, 0]);
         return Ok(());
-    };
-    let (min, span) = (min.wide(), max.wide() - min.wide());
+    }
+    let (min, max) = bounds(values);
+    let span = max - min;
     if span == 0 {
         out.push(EQUAL);
         nested::write_varint(min, out);
@@ -111,7 +115,11 @@ pub(super) fn write<T: Word>(
     write_plain(values, min, width, nature, out);
     // Planes do as well for codes of one byte.
     let is_for_planes = packer.profile() == Profile::Small && nature == Nature::Codes && width <= 8;
-    if nature != Nature::Random && width > CHOICES_WIDTH_MIN && !is_for_planes {
+    let width_min = match packer.profile() {
+        Profile::Fast => CHOICES_WIDTH_MIN_FAST,
+        Profile::Small => CHOICES_WIDTH_MIN,
+    };
+    if nature != Nature::Random && width > width_min && !is_for_planes {
         write_choices(values, begin, packer, out)?;
     }
     if packer.profile() == Profile::Fast {
@@ -144,6 +152,16 @@ pub(super) fn write<T: Word>(
     Ok(())
 }
 
+/// Least and greatest, in one pass.
+fn bounds<T: Word>(values: &[T]) -> (u64, u64) {
+    let (mut min, mut max) = (u64::MAX, 0);
+    for value in values {
+        min = min.min(value.wide());
+        max = max.max(value.wide());
+    }
+    (min, max)
+}
+
 fn is_rising<T: Word>(values: &[T], min: u64) -> bool {
     values.iter().zip(min..).all(|(value, expected)| value.wide() == expected)
 }
@@ -162,15 +180,11 @@ fn write_plain<T: Word>(values: &[T], min: u64, width: u32, nature: Nature, out:
     out.push(PACKED);
     out.extend_from_slice(&width.to_le_bytes()[..1]);
     nested::write_varint(min, out);
-    bits::pack(values.iter().map(|value| value.wide() - min), width, out);
+    bits::pack(values, min, width, out);
 }
 
 fn frame_of<T: Word>(frame: &[T]) -> (u64, u32) {
-    let (mut min, mut max) = (u64::MAX, 0);
-    for value in frame {
-        min = min.min(value.wide());
-        max = max.max(value.wide());
-    }
+    let (min, max) = bounds(frame);
     (min, 64 - (max - min).leading_zeros())
 }
 
@@ -185,7 +199,7 @@ fn write_frame<T: Word>(frame: &[T], out: &mut Vec<u8>) {
     out.extend_from_slice(&width.to_le_bytes()[..1]);
     nested::write_varint(min, out);
     if width > 0 {
-        bits::pack(frame.iter().map(|value| value.wide() - min), width, out);
+        bits::pack(frame, min, width, out);
     }
 }
 
