@@ -4,7 +4,7 @@
 //! Told of the new block's spans in block order; reads filters in memory, and of older blocks only the granules that
 //! hold such a trace. Looks at blocks whose traces begin about when those of the new one do.
 
-use super::order::is_same_span;
+use super::walk::is_same_span;
 use crate::block::filter::trace_hash;
 use crate::block::{Block, OpenBlock};
 use fanal_base::cast;

@@ -175,7 +175,7 @@ fn is_duplicate(sources: &[&IndexedBatch], spans: &[Node], first: usize, number:
 }
 
 /// Whether two spans say the same.
-fn is_same_span(left: &SpanRef<'_>, right: &SpanRef<'_>) -> bool {
+pub(super) fn is_same_span(left: &SpanRef<'_>, right: &SpanRef<'_>) -> bool {
     left.trace_id() == right.trace_id()
         && left.span_id() == right.span_id()
         && left.parent_span_id() == right.parent_span_id()
