@@ -19,10 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import harness
 
-# Two log files and blocks of some hundred thousand spans.
-DISK_MEBIBYTES = 128
-# What somebody else leaves on the disk, so that little is free.
-BALLAST_MEBIBYTES = 30
+DISK_MEBIBYTES = 160
+# What somebody else leaves free on the disk once spans arrive: less than the reserve.
+FREE_MEBIBYTES = 12
 FLAGS = ["--storage-disk-reserve-bytes", "16MiB", "--storage-merge-after-seconds", "2", "--log-level", "info"]
 LOAD_SECONDS_MAX = 60
 WAIT_SECONDS_MAX = 60
@@ -90,12 +89,14 @@ def missing(server, file):
 
 
 def check(tally, folder):
-    ballast = folder / "ballast"
-    ballast.write_bytes(bytes(BALLAST_MEBIBYTES << 20))
     acknowledged = Path(tempfile.gettempdir()) / f"fanal-diskfull-{os.getpid()}"
     server = harness.Server(folder, *FLAGS)
     load = start_load(server, 1, acknowledged, LOAD_SECONDS_MAX)
+    ballast = folder / "ballast"
     try:
+        wait_for(lambda: metric(server, "fanal_storage_spans"))
+        usage = os.statvfs(folder)
+        ballast.write_bytes(bytes(usage.f_bavail * usage.f_frsize - (FREE_MEBIBYTES << 20)))
         is_full = wait_for(lambda: metric(server, "fanal_storage_disk_full") == 1)
         tally.check("the disk gets full, and a metric tells", is_full)
         refused = [send(server) for _ in range(50)]

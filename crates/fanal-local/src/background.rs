@@ -121,6 +121,7 @@ impl Tenant {
                 Ok(true) => lock(&self.backoff).succeeded(),
                 Ok(false) => return,
                 Err(error) => {
+                    self.room.note_store(&error);
                     let wait_seconds = lock(&self.backoff).failed(now);
                     let (tenant, error) = (self.name.as_str(), failure::chain(&error));
                     tracing::error!(tenant, error, wait_seconds, "merge failed; will retry");

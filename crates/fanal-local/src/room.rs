@@ -70,9 +70,20 @@ impl DiskRoom {
         }
     }
 
-    /// Takes spans again where there is room again.
+    /// Notes a failure of the store likewise.
+    pub(crate) fn note_store(&self, error: &StoreError) {
+        if let StoreError::Io { source, .. } = error {
+            self.note(source);
+        }
+    }
+
+    /// Refuses spans where something took of the reserve, and takes them again where there is room again.
     pub(crate) fn look(&self) {
-        if self.is_short() && self.has(self.resume_bytes) {
+        if !self.is_short() {
+            if !self.has(0) {
+                self.begin_refusing();
+            }
+        } else if self.has(self.resume_bytes) {
             self.is_short.store(false, Ordering::Release);
             tracing::info!(free_bytes = self.free_bytes(), "disk has room again; spans are taken");
         }

@@ -339,6 +339,26 @@ impl Disk for SmallDisk {
     }
 }
 
+#[tokio::test]
+async fn what_others_take_of_the_reserve_is_noticed_before_it_is_used_up() {
+    let folder = tempfile::tempdir().expect("temp folder");
+    let free_bytes = Arc::new(AtomicU64::new(100 << 20));
+    let disk = SmallDisk { real: RealDisk, free_bytes: Arc::clone(&free_bytes) };
+    let config = LocalConfig { data_dir: folder.path().to_owned(), ..config() };
+    let config = LocalConfig { disk_reserve_bytes: 2 << 20, log_file_bytes: 1 << 20, ..config };
+    let clock = Arc::new(ManualClock::at(BEGIN));
+    let store = LocalStore::open_stepped(config, clock, Arc::new(disk)).expect("opens");
+    append(&store, batch(1, 1..50)).await;
+    // The log file has room, but merges would use up what is left.
+    free_bytes.store(1 << 20, Ordering::SeqCst);
+    store.step(&tenant(), Step::Retain).expect("looks");
+    let error = try_append(&store, &tenant(), batch(2, 1..50)).await.expect_err("refused");
+    assert!(error.to_string().contains("disk is full"), "{error}");
+    free_bytes.store((2 << 20) + (1 << 20), Ordering::SeqCst);
+    store.step(&tenant(), Step::Retain).expect("looks");
+    append(&store, batch(2, 1..50)).await;
+}
+
 /// Appends until one is refused; answers how many were kept.
 async fn fill(store: &LocalStore, from: u8) -> (u8, StoreError) {
     for span in from..=u8::MAX {

@@ -42,6 +42,7 @@ impl Tenant {
                 has_worked
             }
             Err(error) => {
+                self.room.note_store(&error);
                 let wait_seconds = upkeep.backoff.failed(now);
                 let (tenant, error) = (self.name.as_str(), failure::chain(&error));
                 tracing::error!(tenant, error, wait_seconds, "upkeep failed; will retry");
