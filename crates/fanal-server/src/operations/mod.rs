@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use std::error::Error as _;
 use std::sync::Arc;
 
 /// Prometheus' text format.
@@ -41,7 +42,8 @@ async fn readiness(State(app): State<Arc<App>>) -> Response {
     match app.given.pipeline.admit(0) {
         Ok(_) => (StatusCode::OK, "ready\n".to_owned()).into_response(),
         Err(error) => {
-            (StatusCode::OK, format!("ready, but spans are refused: {error}\n")).into_response()
+            let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            (StatusCode::OK, format!("ready, but spans are refused: {reason}\n")).into_response()
         }
     }
 }
