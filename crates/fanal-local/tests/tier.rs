@@ -347,6 +347,39 @@ async fn a_lost_stub_is_made_again() {
     check_whole(&world.open().expect("opens"), "opened again").await;
 }
 
+#[tokio::test]
+async fn objects_go_when_the_catalog_and_every_question_let_go() {
+    let world = World { cache_bytes_max: 0, ..World::new() };
+    let store = Arc::new(filled(&world).await);
+    store.move_now().expect("moves");
+    let objects = world.bucket.objects();
+    assert!(objects.len() > 3, "{objects:?}");
+    world.clock.advance(2 * RETENTION_SECONDS * SECOND);
+    let (asked, upkeep, seen) = (Arc::clone(&store), Arc::new(AtomicU64::new(0)), &objects);
+    let reads = Arc::clone(&upkeep);
+    world.bucket.set_fates(move |call, _| {
+        // While a question reads its first granule, everything is dropped.
+        if call == BucketCall::Read && reads.fetch_add(1, Ordering::Relaxed) == 0 {
+            while asked.step(&tenant(), Step::Retain).expect("retains") {}
+            asked.move_now().expect("leaves what is read alone");
+        }
+        Fate::Succeeds
+    });
+    let ids: Vec<TraceId> = (0..TRACES).map(trace).collect();
+    let traces = store.traces(&tenant(), &ids, Projection::Full).await.expect("answers");
+    assert_eq!(traces.len(), usize::from(TRACES));
+    assert!(traces.iter().all(|trace| trace.warnings.is_empty() && trace.spans.len() == 10));
+    assert!(upkeep.load(Ordering::Relaxed) > 1, "it was read");
+    assert_eq!(world.bucket.objects(), *seen, "kept for the question");
+    assert_eq!(store.stats(&tenant()).await.expect("answers").blocks, 0);
+    world.bucket.set_fates(|_, _| Fate::Fails);
+    assert!(store.move_now().is_err(), "nothing is forgotten when the bucket is gone");
+    world.bucket.heal();
+    store.move_now().expect("removes");
+    assert_eq!(world.bucket.objects(), Vec::<String>::new());
+    assert_eq!(world.files(""), Vec::<String>::new(), "no file is left");
+}
+
 /// A move of everything that stops at a call of the bucket or a step of the disk, as told.
 async fn moved_until(world: &World, prepare: impl FnOnce(&World)) {
     let store = filled(world).await;
