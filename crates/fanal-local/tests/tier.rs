@@ -2,7 +2,6 @@
 //! and a crash at any step of a move that loses, doubles and forgets nothing.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-#[allow(dead_code, reason = "other tests use the rest of it")]
 mod simulated;
 
 use fanal_base::{Clock, ManualClock};

@@ -89,7 +89,8 @@ fn show(mut answer: Answer) -> String {
         let mean = u64::try_from(sum / u128::from(group.spans.max(1))).unwrap_or(u64::MAX);
         let max = durations().filter_map(|it| it.max_nanos.parse().ok()).max().unwrap_or(0);
         let peak = group.buckets.iter().map(|bucket| bucket.spans).max().unwrap_or(0);
-        let values: Vec<String> = group.values.iter().map(show_value).collect();
+        let values: Vec<String> =
+            group.values.iter().map(|value| show_value(value.as_ref())).collect();
         let _ = writeln!(
             text,
             "{:>12}  {:>9}  {:>9}  {peak:>9}  {}",
@@ -106,7 +107,7 @@ fn show(mut answer: Answer) -> String {
     text
 }
 
-fn show_value(value: &Option<Typed>) -> String {
+fn show_value(value: Option<&Typed>) -> String {
     match value {
         None => "(none)".to_owned(),
         Some(Typed { value: serde_json::Value::String(text) }) => text.clone(),
