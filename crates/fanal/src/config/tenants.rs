@@ -106,7 +106,10 @@ pub(super) fn reference() -> String {
 mod tests {
     use super::*;
 
-    fn check(file: &str, expect: Result<&[(&str, Option<u64>, Option<u64>)], &[&str]>) {
+    /// Name of a tenant with its age and bytes of retention.
+    type Own<'a> = (&'a str, Option<u64>, Option<u64>);
+
+    fn check(file: &str, expect: Result<&[Own<'_>], &[&str]>) {
         let table: toml::Table = file.parse().expect("valid TOML");
         let (mut config, mut problems) = (Config::default(), Vec::new());
         read(&mut config, &table["tenants"], "fanal.toml: tenants", &mut problems);
