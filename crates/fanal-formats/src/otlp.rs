@@ -5,6 +5,7 @@
 //! Follows <https://opentelemetry.io/docs/specs/otlp/>.
 
 mod decoded;
+pub mod file;
 mod group;
 pub mod json;
 pub mod protobuf;

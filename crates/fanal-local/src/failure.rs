@@ -1,7 +1,7 @@
 //! Translation of failures below into the store's errors.
 
 use crate::segment::SegmentError;
-use fanal_base::ErrorKind;
+use fanal_base::{ErrorKind, cast};
 use fanal_storage::StoreError;
 use std::io;
 use std::path::Path;
@@ -36,4 +36,22 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+/// The answer of an engine that ends.
+pub(crate) fn stopping() -> StoreError {
+    StoreError::Unavailable { message: "the embedded engine is stopping".to_owned() }
+}
+
+/// A disk that does not take a new tenant now may take it later.
+pub(crate) fn unavailable(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Io { .. } => StoreError::Unavailable { message: chain(&error) },
+        other => other,
+    }
+}
+
+/// A limit that is reached.
+pub(crate) fn overloaded(limit: &'static str, observed: usize, allowed: usize) -> StoreError {
+    StoreError::Overloaded { limit, observed: cast::wide(observed), allowed: cast::wide(allowed) }
 }

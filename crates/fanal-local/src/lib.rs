@@ -9,6 +9,7 @@ mod block;
 mod catalog;
 pub mod config;
 pub mod disk;
+mod export;
 mod failure;
 mod guard;
 mod head;

@@ -6,7 +6,8 @@
 use crate::background::Step;
 use crate::config::LocalConfig;
 use crate::disk::{Disk, DiskLock};
-use crate::failure;
+use crate::export::Export;
+use crate::failure::{self, overloaded, stopping, unavailable};
 use crate::guard::lock;
 use crate::head::{self, HeadGauge};
 use crate::lookup;
@@ -20,8 +21,9 @@ use crate::tier::{Bucket, Tier};
 use fanal_base::{ByteBudget, Clock, cast};
 use fanal_model::{IndexedBatch, SpanBatch, TraceId};
 use fanal_storage::{
-    AggregateSpans, FindTraces, FoundTraces, Operation, Projection, RemoteStats, SpanAggregates,
-    SpanStore, StoreError, StoreFuture, StoreStats, TenantId, TraceSpans,
+    AggregateSpans, ExportSpans, FindTraces, FoundTraces, Operation, Projection, ReadyPieces,
+    RemoteStats, SpanAggregates, SpanPieces, SpanStore, StoreError, StoreFuture, StoreStats,
+    TenantId, TraceSpans,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -306,6 +308,26 @@ impl Engine {
         .await
     }
 
+    /// Begins an export, which counts as a question until its last piece.
+    async fn export(
+        self: &Arc<Self>,
+        name: &TenantId,
+        request: ExportSpans,
+    ) -> Result<Box<dyn SpanPieces>, StoreError> {
+        let Some(tenant) = self.known_tenant(name) else {
+            return Ok(Box::new(ReadyPieces::default()));
+        };
+        let questions = Arc::clone(&self.questions);
+        let permit = questions.acquire_owned().await.map_err(|_| stopping())?;
+        let config = Arc::clone(&self.shared.config);
+        let (question, _asker) = Question::new(config.question_bytes_max, config.scan_threads_max);
+        self.blocking(move || {
+            let export = Export::begin(tenant.snapshot(), &request, &config, &question, permit)?;
+            Ok(Box::new(export) as Box<dyn SpanPieces>)
+        })
+        .await
+    }
+
     /// Runs work on a thread that may block; in place where the caller takes the steps.
     async fn blocking<T: Send + 'static>(
         &self,
@@ -359,22 +381,6 @@ impl Engine {
     }
 }
 
-fn stopping() -> StoreError {
-    StoreError::Unavailable { message: "the embedded engine is stopping".to_owned() }
-}
-
-/// A disk that does not take a new tenant now may take it later.
-fn unavailable(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Io { .. } => StoreError::Unavailable { message: failure::chain(&error) },
-        other => other,
-    }
-}
-
-fn overloaded(limit: &'static str, observed: usize, allowed: usize) -> StoreError {
-    StoreError::Overloaded { limit, observed: cast::wide(observed), allowed: cast::wide(allowed) }
-}
-
 /// A request that is not decoded yet counts as this share of the memory that it may take.
 const ROOM_SHARE: usize = 32;
 
@@ -419,6 +425,14 @@ impl SpanStore for LocalStore {
         Box::pin(self.engine.ask(tenant, move |tenant, snapshot, question| {
             snapshot.traces(&ids, projection, tenant.config.trace_spans_max, question)
         }))
+    }
+
+    fn export<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: ExportSpans,
+    ) -> StoreFuture<'a, Box<dyn SpanPieces>> {
+        Box::pin(self.engine.export(tenant, request))
     }
 
     fn services<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, Vec<String>> {

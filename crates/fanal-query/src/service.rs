@@ -7,8 +7,9 @@ use crate::trace::Trace;
 use fanal_base::cast;
 use fanal_model::{InvalidBatch, TraceId};
 use fanal_storage::{
-    AggregateSpans, FindTraces, FoundTraces, Operation, Projection, ScanCounts, SpanAggregates,
-    SpanCondition, SpanStore, StoreError, StoreStats, TenantId, TraceSpans,
+    AggregateSpans, ExportSpans, FindTraces, FoundTraces, Operation, Projection, ScanCounts,
+    SpanAggregates, SpanCondition, SpanPieces, SpanStore, StoreError, StoreStats, TenantId,
+    TraceSpans,
 };
 use std::sync::Arc;
 
@@ -149,6 +150,15 @@ impl QueryService {
     /// What is stored.
     pub async fn stats(&self, tenant: &TenantId) -> Result<StoreStats, QueryError> {
         Ok(self.store.stats(tenant).await?)
+    }
+
+    /// The spans of traces in pieces, for files.
+    pub async fn export(
+        &self,
+        tenant: &TenantId,
+        request: ExportSpans,
+    ) -> Result<Box<dyn SpanPieces>, QueryError> {
+        Ok(self.store.export(tenant, request).await?)
     }
 
     /// One page of traces in numbers.

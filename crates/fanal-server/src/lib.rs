@@ -22,6 +22,7 @@ mod ui;
 mod testing;
 
 pub use limits::Limits;
+pub use native::export::export_request;
 pub use native::openapi::openapi_json;
 pub use native::types::Listener;
 pub use operations::metrics::metrics_reference;

@@ -7,6 +7,7 @@ pub mod aggregate;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod error;
+pub mod export;
 pub mod memory;
 pub mod predicate;
 pub mod request;
@@ -16,6 +17,7 @@ pub use aggregate::{
     AggregateSpans, GroupKey, Measure, Measured, SpanAggregates, SpanGroup, Tally,
 };
 pub use error::StoreError;
+pub use export::{ExportSpans, ReadyPieces, SpanPieces};
 pub use memory::MemoryStore;
 pub use predicate::{AttributeCondition, AttributeLevel, AttributeTest, Comparison, SpanCondition};
 pub use request::{

@@ -5,6 +5,7 @@
 
 use crate::aggregate::{AggregateSpans, SpanAggregates, SpanGroup, Tally, groups_warning};
 use crate::error::StoreError;
+use crate::export::{ExportSpans, ReadyPieces, SpanPieces};
 use crate::request::{
     FindTraces, FoundTraces, Operation, Projection, ScanCounts, StoreStats, TenantId,
     TracePosition, TraceSpans,
@@ -15,7 +16,7 @@ use fanal_model::{
     IndexedBatch, Remap, SpanBatch, SpanBatchBuilder, SpanFields, SpanRef, TraceId, nested,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A store in memory.
 #[derive(Debug, Default)]
@@ -72,6 +73,26 @@ impl MemoryStore {
 impl Tenant {
     fn spans(&self) -> impl Iterator<Item = SpanRef<'_>> {
         self.batches.iter().flat_map(IndexedBatch::spans)
+    }
+
+    fn export(&self, request: ExportSpans) -> Option<IndexedBatch> {
+        let found = self.find(&FindTraces {
+            conditions: request.conditions,
+            start_min_unix_nanos: request.start_min_unix_nanos,
+            start_max_unix_nanos: request.start_max_unix_nanos,
+            limit: usize::MAX,
+            after: None,
+        });
+        let wanted: BTreeSet<TraceId> = found.traces.iter().map(|it| it.trace_id).collect();
+        let mut builder = SpanBatchBuilder::default();
+        for batch in &self.batches {
+            let mut remap = Remap::default();
+            for row in (0..batch.len()).filter(|&row| wanted.contains(&batch.span(row).trace_id()))
+            {
+                builder.append_row(batch, &mut remap, row);
+            }
+        }
+        IndexedBatch::new(Arc::new(builder.finish())).ok().filter(|spans| !spans.is_empty())
     }
 
     fn find(&self, request: &FindTraces) -> FoundTraces {
@@ -239,6 +260,16 @@ impl SpanStore for MemoryStore {
             ids.iter().filter_map(|&trace_id| tenant.trace(trace_id, projection)).collect()
         };
         ready(Ok(self.answer(tenant, all)))
+    }
+
+    fn export<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: ExportSpans,
+    ) -> StoreFuture<'a, Box<dyn SpanPieces>> {
+        let pieces: Box<dyn SpanPieces> =
+            Box::new(ReadyPieces(self.answer(tenant, |it| it.export(request))));
+        Box::pin(std::future::ready(Ok(pieces)))
     }
 
     fn services<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, Vec<String>> {

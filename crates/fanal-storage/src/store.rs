@@ -2,6 +2,7 @@
 
 use crate::aggregate::{AggregateSpans, SpanAggregates};
 use crate::error::StoreError;
+use crate::export::{ExportSpans, SpanPieces};
 use crate::request::{
     FindTraces, FoundTraces, Operation, Projection, StoreStats, TenantId, TraceSpans,
 };
@@ -51,6 +52,18 @@ pub trait SpanStore: Send + Sync + std::fmt::Debug {
         ids: &'a [TraceId],
         projection: Projection,
     ) -> StoreFuture<'a, Vec<TraceSpans>>;
+
+    /// Hands out the spans of traces in pieces, as they are stored at this moment; exact duplicates may be among them.
+    ///
+    /// Fails with `Invalid` where the store cannot, or where it is too much at once.
+    fn export<'a>(
+        &'a self,
+        _tenant: &'a TenantId,
+        _request: ExportSpans,
+    ) -> StoreFuture<'a, Box<dyn SpanPieces>> {
+        let message = "this store does not export".to_owned();
+        Box::pin(std::future::ready(Err(StoreError::Invalid { message })))
+    }
 
     /// Service names in the order in which they were first seen; a service keeps its place.
     fn services<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, Vec<String>>;

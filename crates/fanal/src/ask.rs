@@ -1,6 +1,6 @@
 //! `fanal query` and `fanal trace`: asks a running server and prints what a person at a terminal wants to see.
 
-use crate::cli::{Output, QueryArgs, TraceArgs};
+use crate::cli::{Conditions, Output, QueryArgs, TraceArgs};
 use crate::client::{Client, query_string};
 use anyhow::Context;
 use fanal_base::{Clock, SystemClock};
@@ -30,30 +30,12 @@ struct TraceLine {
 /// Answers `fanal query` as text for stdout.
 pub(crate) async fn query(args: &QueryArgs) -> anyhow::Result<String> {
     let limit = args.limit.to_string();
-    let start = match &args.since {
-        Some(text) => {
-            let nanos =
-                parse_duration(text).map_err(|error| anyhow::anyhow!("--since: {error}"))?;
-            Some(SystemClock.now_unix_nanos().saturating_sub(nanos).to_string())
-        }
-        None => None,
-    };
+    let start = start_parameter(&args.conditions)?;
     let mut parameters = vec![("limit", limit.as_str())];
-    let optional = [
-        ("service", &args.service),
-        ("operation", &args.operation),
-        ("status", &args.status),
-        ("min_duration", &args.min_duration),
-        ("max_duration", &args.max_duration),
-        ("start", &start),
-        ("cursor", &args.cursor),
-    ];
-    for (name, value) in optional {
-        if let Some(value) = value {
-            parameters.push((name, value));
-        }
+    parameters.extend(condition_parameters(&args.conditions));
+    for (name, value) in [("start", &start), ("cursor", &args.cursor)] {
+        parameters.extend(value.as_deref().map(|value| (name, value)));
     }
-    parameters.extend(args.tags.iter().map(|tag| ("tag", tag.as_str())));
     let path = format!("/fanal/v1/search{}", query_string(&parameters));
     let body = Client::new(&args.server)?.get(&path).await?;
     if args.output == Output::Json {
@@ -62,6 +44,26 @@ pub(crate) async fn query(args: &QueryArgs) -> anyhow::Result<String> {
     let answer =
         serde_json::from_slice(&body).context("the server's answer is not a search answer")?;
     Ok(show_search(&answer))
+}
+
+/// The parameters that conditions are for the native API.
+pub(crate) fn condition_parameters(conditions: &Conditions) -> Vec<(&'static str, &str)> {
+    let optional = [
+        ("service", &conditions.service),
+        ("operation", &conditions.operation),
+        ("status", &conditions.status),
+        ("min_duration", &conditions.min_duration),
+        ("max_duration", &conditions.max_duration),
+    ];
+    let named = optional.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    named.chain(conditions.tags.iter().map(|tag| ("tag", tag.as_str()))).collect()
+}
+
+/// The earliest start that `--since` means now.
+pub(crate) fn start_parameter(conditions: &Conditions) -> anyhow::Result<Option<String>> {
+    let Some(text) = &conditions.since else { return Ok(None) };
+    let nanos = parse_duration(text).map_err(|error| anyhow::anyhow!("--since: {error}"))?;
+    Ok(Some(SystemClock.now_unix_nanos().saturating_sub(nanos).to_string()))
 }
 
 fn show_search(answer: &SearchAnswer) -> String {

@@ -46,6 +46,8 @@ pub(crate) enum Other {
     Aggregate(AggregateArgs),
     /// Print one trace as a tree
     Trace(TraceArgs),
+    /// Write the spans of matching traces to a file, as OTLP or Parquet
+    Export(ExportArgs),
     /// Check, measure, back up and restore a data folder
     #[command(subcommand)]
     Storage(StorageCommand),
@@ -81,12 +83,9 @@ pub(crate) enum Output {
     Json,
 }
 
-/// `fanal query`.
+/// Conditions on one span of a trace, and how far back to look.
 #[derive(Debug, Args)]
-pub(crate) struct QueryArgs {
-    /// Address of the server's UI port
-    #[arg(long, env = "FANAL_SERVER", default_value = SERVER_DEFAULT)]
-    pub(crate) server: String,
+pub(crate) struct Conditions {
     /// Service that has the span
     #[arg(long)]
     pub(crate) service: Option<String>,
@@ -108,6 +107,39 @@ pub(crate) struct QueryArgs {
     /// How far back to look, such as `15m` or `24h`; everything when absent
     #[arg(long, value_name = "DURATION")]
     pub(crate) since: Option<String>,
+}
+
+/// `fanal export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Address of the server's UI port
+    #[arg(long, env = "FANAL_SERVER", default_value = SERVER_DEFAULT)]
+    pub(crate) server: String,
+    /// Read a data folder that no server uses, instead of asking a server
+    #[arg(long, alias = "data", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) conditions: Conditions,
+    /// Earliest start of the span: RFC 3339, or nanoseconds since 1970
+    #[arg(long, value_name = "TIME", conflicts_with = "since")]
+    pub(crate) start: Option<String>,
+    /// Latest start of the span
+    #[arg(long, value_name = "TIME")]
+    pub(crate) end: Option<String>,
+    /// File to write: `.jsonl` has an OTLP request a line, `.binpb` OTLP protobuf with the length before each request,
+    /// `.parquet` a row a span
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+/// `fanal query`.
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// Address of the server's UI port
+    #[arg(long, env = "FANAL_SERVER", default_value = SERVER_DEFAULT)]
+    pub(crate) server: String,
+    #[command(flatten)]
+    pub(crate) conditions: Conditions,
     /// Most traces to print
     #[arg(long, default_value_t = 20)]
     pub(crate) limit: usize,

@@ -2,7 +2,9 @@
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::Deserialize;
 
@@ -46,6 +48,12 @@ impl Client {
 
     /// The body of `GET path`; an answer other than 2xx is an error with the server's words.
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Bytes> {
+        let (_, body) = self.stream(path).await?;
+        read(body).await
+    }
+
+    /// As [`Client::get`], but the headers, and a body that is still to be read.
+    pub(crate) async fn stream(&self, path: &str) -> anyhow::Result<(HeaderMap, Incoming)> {
         let stream = tokio::net::TcpStream::connect(&self.authority).await.with_context(|| {
             format!(
                 "cannot reach a Fanal server at {}; start one with `fanal serve` or name another with --server",
@@ -60,21 +68,23 @@ impl Client {
             .body(Full::<Bytes>::default())?;
         let response = sender.send_request(request).await?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
-            .collect()
-            .await
-            .map_err(|error| anyhow::anyhow!("the answer could not be read: {error}"))?
-            .to_bytes();
+        let (parts, body) = response.into_parts();
         if status.is_success() {
-            return Ok(body);
+            return Ok((parts.headers, body));
         }
-        match serde_json::from_slice::<ErrorAnswer>(&body) {
+        match serde_json::from_slice::<ErrorAnswer>(&read(body).await?) {
             Ok(answer) => bail!("{}", answer.error.message),
             Err(_) => {
                 bail!("{} answered {status} to {path}; is it a Fanal server?", self.authority)
             }
         }
     }
+}
+
+async fn read(body: Incoming) -> anyhow::Result<Bytes> {
+    let read = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+    let body = read.map_err(|error| anyhow::anyhow!("the answer could not be read: {error}"))?;
+    Ok(body.to_bytes())
 }
 
 /// A query string from names and values, with `?` before it; empty without parameters.

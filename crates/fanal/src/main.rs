@@ -9,6 +9,7 @@ mod cli;
 mod client;
 mod config;
 mod demo;
+mod export;
 mod load;
 mod logging;
 mod open_files;
@@ -50,6 +51,7 @@ fn run(action: Action) -> anyhow::Result<()> {
         Action::Other(Other::Query(args)) => print_answer(|| ask::query(&args)),
         Action::Other(Other::Aggregate(args)) => print_answer(|| aggregate::aggregate(&args)),
         Action::Other(Other::Trace(args)) => print_answer(|| ask::trace(&args)),
+        Action::Other(Other::Export(args)) => print_answer(|| export::run(&args)),
         Action::Other(Other::Storage(command)) => storage::run(&command),
         Action::Other(Other::Load(args)) => print_answer(|| load::run(&args)),
         Action::Other(Other::Gen { page }) => {

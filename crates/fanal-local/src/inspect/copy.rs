@@ -16,6 +16,7 @@ use crate::catalog::{BlockMeta, Catalog, Place};
 use crate::disk::{Disk, RealDisk};
 use crate::log::{self, LogEnd, log_name, log_number};
 use crate::store::{LOCK_NAME, TENANTS_NAME};
+use crate::tier::stub::stub_name;
 use fanal_base::cast;
 use fanal_storage::StoreError;
 use std::fs::{self, File};
@@ -48,7 +49,7 @@ pub struct CopyReport {
     pub blocks: u64,
     /// Of these, blocks that are second names of the same files.
     pub linked_blocks: u64,
-    /// Further blocks, which stay where they are: the object store is not part of the folder.
+    /// Further blocks, of which stubs were copied: the object store is not part of the folder.
     pub remote_blocks: u64,
     /// Bytes of all blocks that were copied.
     pub block_bytes: u64,
@@ -228,13 +229,13 @@ impl TenantCopy<'_> {
                 have.into_iter().partition(|(meta, _)| catalog.blocks.contains(meta));
             have = kept;
             for (meta, _) in dropped {
-                let path = self.to.join("blocks").join(block_name(meta.number));
+                let path = self.to.join("blocks").join(file_name(meta));
                 fs::remove_file(&path).map_err(error::io("removing", &path))?;
             }
-            let is_local = |meta: &&BlockMeta| meta.place == Place::Local;
-            let local: Vec<BlockMeta> = catalog.blocks.iter().filter(is_local).copied().collect();
-            if self.copy_missing(&local, &mut have, watch)? {
-                self.report.remote_blocks += cast::wide(catalog.blocks.len() - local.len());
+            if self.copy_missing(&catalog.blocks, &mut have, watch)? {
+                let is_remote = |(meta, _): &(BlockMeta, bool)| meta.place != Place::Local;
+                self.report.remote_blocks +=
+                    cast::wide(have.extract_if(.., |it| is_remote(it)).count());
                 self.report.blocks += cast::wide(have.len());
                 self.report.linked_blocks +=
                     cast::wide(have.iter().filter(|(_, is_link)| *is_link).count());
@@ -255,7 +256,7 @@ impl TenantCopy<'_> {
         let total_bytes = blocks.iter().map(|meta| meta.bytes).sum();
         let mut done_bytes = 0;
         for &meta in blocks {
-            let name = block_name(meta.number);
+            let name = file_name(meta);
             watch(&Progress { object: &name, done_bytes, total_bytes });
             done_bytes += meta.bytes;
             if have.iter().any(|(known, _)| *known == meta) {
@@ -273,6 +274,9 @@ impl TenantCopy<'_> {
                 return Err(InspectError::Store(StoreError::Corrupt { object, message }));
             }
             have.push((meta, is_link));
+            if meta.place != Place::Local {
+                continue;
+            }
             let copy = Block::open(&ReadOnlyDisk, &self.to.join("blocks"), meta);
             if let Err(warning) = copy.readable() {
                 self.report.warnings.push(warning.to_owned());
@@ -319,6 +323,14 @@ impl TenantCopy<'_> {
             self.report.log_bytes += scan.used_bytes;
         }
         Ok(())
+    }
+}
+
+/// The file that the folder has of a block: of one in the object store, its stub.
+fn file_name(meta: BlockMeta) -> String {
+    match meta.place {
+        Place::Local => block_name(meta.number),
+        Place::Remote { .. } => stub_name(meta.number),
     }
 }
 

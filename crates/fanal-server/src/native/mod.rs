@@ -8,6 +8,7 @@ pub mod openapi;
 pub mod types;
 
 pub(crate) mod error;
+pub(crate) mod export;
 mod handlers;
 mod ids;
 mod moments;
@@ -38,6 +39,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/trace/{id}", get(handlers::trace))
         .route("/trace/{id}/span/{span}", get(handlers::span))
         .route("/trace/{id}/otlp", get(handlers::otlp))
+        .route("/export", get(export::export))
         .route("/status", get(handlers::status))
         .route("/openapi.json", get(handlers::openapi))
 }

@@ -1,6 +1,6 @@
 //! The native API's own description, made from its handlers and types.
 
-use super::{aggregate, handlers, types};
+use super::{aggregate, export, handlers, types};
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
@@ -20,6 +20,7 @@ use utoipa::OpenApi;
         handlers::trace,
         handlers::span,
         handlers::otlp,
+        export::export,
         handlers::status,
         handlers::openapi,
     ),
