@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from pathlib import Path
 
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import harness
 
 BACKUPS = 3
+SPANS = 60_000
 FLAGS = ["--storage-block-rows", "5000", "--storage-merge-after-seconds", "1", "--log-level", "warn"]
 # A command that takes longer hangs.
 COMMAND_SECONDS_MAX = 120
@@ -87,9 +89,12 @@ def acknowledged_spans(folder):
 
 
 def backups_under_load(tally, server, folder):
-    sending = load(server, folder, 60_000)
+    sending = load(server, folder, SPANS)
     try:
         for number in range(BACKUPS):
+            deadline = time.monotonic() + COMMAND_SECONDS_MAX
+            while acknowledged_spans(folder) < (number + 1) * SPANS // (BACKUPS + 1) and time.monotonic() < deadline:
+                time.sleep(0.05)
             before = acknowledged_spans(folder)
             name = f"backup-{number}"
             done = fanal("storage", "backup", "--data-dir", "data", "--to", name, *["--copy"] * (number % 2), folder=folder)

@@ -346,6 +346,7 @@ async fn the_openapi_document_lists_every_address() {
         paths,
         [
             "/fanal/v1/aggregate",
+            "/fanal/v1/export",
             "/fanal/v1/openapi.json",
             "/fanal/v1/search",
             "/fanal/v1/services",
