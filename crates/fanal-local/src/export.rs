@@ -43,7 +43,7 @@ pub(crate) struct Export {
 #[derive(Debug)]
 enum Source {
     Part(Arc<HeadPart>),
-    Granule(IndexedBatch),
+    Granule(Box<IndexedBatch>),
 }
 
 impl Source {
@@ -115,7 +115,9 @@ impl Export {
             let batch = segment
                 .read_batch(granule..granule + 1, Projection::Full)
                 .map_err(open.failed())?;
-            return Ok(Some(Source::Granule(indexed(IndexedBatch::new(Arc::new(batch)))?)));
+            return Ok(Some(Source::Granule(Box::new(indexed(IndexedBatch::new(Arc::new(
+                batch,
+            )))?))));
         }
         Ok(None)
     }

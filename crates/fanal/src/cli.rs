@@ -47,7 +47,7 @@ pub(crate) enum Other {
     /// Print one trace as a tree
     Trace(TraceArgs),
     /// Write the spans of matching traces to a file, as OTLP or Parquet
-    Export(ExportArgs),
+    Export(Box<ExportArgs>),
     /// Check, measure, back up and restore a data folder
     #[command(subcommand)]
     Storage(StorageCommand),

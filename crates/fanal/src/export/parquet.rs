@@ -1,4 +1,4 @@
-//! Spans as Parquet, a row a span, for DuckDB, pandas, Spark and the like.
+//! Spans as Parquet, a row a span, for `DuckDB`, pandas, Spark and the like.
 //!
 //! Fed with OTLP requests, which it decodes; memory holds one row group. The schema is below and in `docs/export.md`.
 //! Attributes are maps whose values have a field for each type, so that no type is lost; arrays and maps are JSON text.
@@ -174,12 +174,12 @@ impl Row<'_> {
 }
 
 /// A time as Parquet has it; times after 2262 are the latest that it can tell.
-fn time(unix_nanos: u64) -> Option<Cell> {
-    Some(Cell::Int64(i64::try_from(unix_nanos).unwrap_or(i64::MAX)))
+fn time(unix_nanos: u64) -> Cell {
+    Cell::Int64(i64::try_from(unix_nanos).unwrap_or(i64::MAX))
 }
 
-fn bytes(text: &str) -> Option<Cell> {
-    Some(Cell::Bytes(text.as_bytes().to_vec()))
+fn bytes(text: &str) -> Cell {
+    Cell::Bytes(text.as_bytes().to_vec())
 }
 
 /// Appends a map of attributes. `depth` is how many repeated groups it lies in, `repetition` that of its first entry.
@@ -194,7 +194,7 @@ fn push_map<'v>(
         is_empty = false;
         for (leaf, (cell, is_key)) in leaves
             .iter_mut()
-            .zip([(bytes(key), true)].into_iter().chain(values.map(|cell| (cell, false))))
+            .zip([(Some(bytes(key)), true)].into_iter().chain(values.map(|cell| (cell, false))))
         {
             let definition = depth + 1 + i16::from(cell.is_some() && !is_key);
             leaf.push(cell, definition, repetition);
@@ -277,9 +277,9 @@ fn push_span(leaves: &mut [Leaf], span: &SpanRef<'_>) {
     row.text(span.service_name());
     row.text(span.name());
     row.text(span.kind().as_str());
-    row.cell(time(span.start_unix_nanos()), 0);
-    row.cell(time(span.end_unix_nanos()), 0);
-    row.cell(time(span.duration_nanos()), 0);
+    row.cell(Some(time(span.start_unix_nanos())), 0);
+    row.cell(Some(time(span.end_unix_nanos())), 0);
+    row.cell(Some(time(span.duration_nanos())), 0);
     row.text(span.status_code().as_str());
     row.text(span.status_message());
     row.text(span.trace_state());
@@ -307,9 +307,9 @@ fn push_events(leaves: &mut [&mut Leaf], span: &SpanRef<'_>) {
         let cells = [
             time(event.time_unix_nanos()),
             bytes(event.name()),
-            Some(Cell::Int32(event.dropped_attributes_count())),
+            Cell::Int32(event.dropped_attributes_count()),
         ];
-        fixed.iter_mut().zip(cells).for_each(|(leaf, cell)| leaf.push(cell, 1, repetition));
+        fixed.iter_mut().zip(cells).for_each(|(leaf, cell)| leaf.push(Some(cell), 1, repetition));
         let entries = event.attributes().map(|(key, value)| (key, fields(value)));
         push_map(attributes, entries, 1, repetition);
     }
@@ -326,10 +326,10 @@ fn push_links(leaves: &mut [&mut Leaf], span: &SpanRef<'_>) {
             bytes(&link.trace_id().to_string()),
             bytes(&link.span_id().to_string()),
             bytes(link.trace_state()),
-            Some(Cell::Int32(link.flags())),
-            Some(Cell::Int32(link.dropped_attributes_count())),
+            Cell::Int32(link.flags()),
+            Cell::Int32(link.dropped_attributes_count()),
         ];
-        fixed.iter_mut().zip(cells).for_each(|(leaf, cell)| leaf.push(cell, 1, repetition));
+        fixed.iter_mut().zip(cells).for_each(|(leaf, cell)| leaf.push(Some(cell), 1, repetition));
         let entries = link.attributes().map(|(key, value)| (key, fields(value)));
         push_map(attributes, entries, 1, repetition);
     }
