@@ -101,11 +101,14 @@ impl DiskRoom {
     }
 
     fn refusal(&self) -> StoreError {
-        let message = format!(
-            "disk is full: {} bytes are free, {} are kept in reserve; free some or shorten retention",
-            self.free_bytes(),
-            self.reserve_bytes
-        );
+        let reserve = self.reserve_bytes;
+        let found = match self.disk.free_bytes(&self.dir) {
+            Ok(free) if free < u64::MAX => {
+                format!("{free} bytes are free, {reserve} are kept in reserve")
+            }
+            _ => "a write found no room".to_owned(),
+        };
+        let message = format!("disk is full: {found}; free some or shorten retention");
         StoreError::Unavailable { message }
     }
 }
