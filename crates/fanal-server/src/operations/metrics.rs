@@ -344,9 +344,8 @@ mod tests {
     fn names_follow_the_rule() {
         for metric in TABLE {
             let name = metric.name;
-            let has_area = ["fanal_storage_", "fanal_http_", "fanal_process_"]
-                .iter()
-                .any(|area| name.starts_with(area));
+            let areas = ["fanal_storage_", "fanal_object_store_", "fanal_http_", "fanal_process_"];
+            let has_area = areas.iter().any(|area| name.starts_with(area));
             assert!(has_area, "{name}");
             assert_eq!(name.ends_with("_total"), metric.kind == "counter", "{name}");
             assert!(metrics_reference().contains(&format!("| `{name}` |")), "{name}");
