@@ -6,7 +6,7 @@
 use crate::block::{Block, block_name};
 use crate::catalog::{BlockMeta, Catalog, Place, Written};
 use crate::guard::lock;
-use crate::tenant::Tenant;
+use crate::tenant::{Snapshot, Tenant};
 use fanal_storage::StoreError;
 use std::sync::Arc;
 
@@ -23,15 +23,13 @@ pub(crate) struct Change {
     pub written: Written,
 }
 
-/// What the catalog on disk says, apart from blocks and vocabulary.
+/// What publishing needs besides the view. It is locked while the catalog is written, so that no question may need it.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     /// Number of the next block.
     next_block: u64,
     /// As in the catalog.
     pub merged_through: u64,
-    /// As in the catalog.
-    pub written: Written,
     /// Blocks that a failed publishing may have left in the catalog on disk. Their files go after the next success.
     doubtful: Vec<u64>,
 }
@@ -42,7 +40,6 @@ impl Ledger {
         Self {
             next_block: catalog.next_block.max(1),
             merged_through: catalog.merged_through,
-            written: catalog.written,
             doubtful: Vec::new(),
         }
     }
@@ -63,7 +60,7 @@ impl Tenant {
     /// After a failure nothing visible has changed, but the disk may have either catalog. Both are true.
     pub(crate) fn publish(&self, change: &Change) -> Result<(), StoreError> {
         let mut ledger = lock(&self.ledger);
-        let before = Arc::clone(&lock(&self.view).blocks);
+        let Snapshot { blocks: before, written, .. } = self.snapshot();
         let goes = |block: &Block| {
             let number = block.meta.number;
             change.removed.contains(&number) || has_number(&change.added, number)
@@ -74,7 +71,7 @@ impl Tenant {
         let catalog = Catalog {
             merged_through: ledger.merged_through.max(change.merged_through),
             next_block: ledger.next_block,
-            written: ledger.written.plus(change.written),
+            written: written.plus(change.written),
             blocks: blocks.iter().map(|block| block.meta).collect(),
             vocabulary: lock(&self.vocabulary).clone(),
         };
@@ -84,11 +81,11 @@ impl Tenant {
             return Err(error);
         }
         ledger.merged_through = catalog.merged_through;
-        ledger.written = catalog.written;
         let doubtful = std::mem::take(&mut ledger.doubtful);
         {
             let mut view = lock(&self.view);
             view.blocks = blocks.into();
+            view.written = catalog.written;
             view.head.retain(|part| part.sequences.1 > catalog.merged_through);
         }
         let is_local = |meta: &BlockMeta| meta.place == Place::Local;

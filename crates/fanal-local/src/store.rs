@@ -456,7 +456,7 @@ impl SpanStore for LocalStore {
     fn stats<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, StoreStats> {
         Box::pin(self.engine.ask(tenant, |tenant, snapshot, _| {
             let head_spans = head::row_count(&snapshot.head);
-            let written = lock(&tenant.ledger).written;
+            let written = snapshot.written;
             Ok(StoreStats {
                 spans: head_spans + snapshot.block_rows(),
                 head_spans,

@@ -6,7 +6,7 @@
 use crate::background::MergeWake;
 use crate::backoff::Backoff;
 use crate::block::{Block, block_name};
-use crate::catalog::{BlockMeta, Catalog, Place};
+use crate::catalog::{BlockMeta, Catalog, Place, Written};
 use crate::config::{LocalConfig, Retention};
 use crate::disk::Disk;
 use crate::failure;
@@ -36,6 +36,8 @@ pub(crate) struct View {
     pub blocks: Arc<[Arc<Block>]>,
     /// Parts up to this record belong to a merge under way; 0 where there is none.
     pub taken_through: u64,
+    /// What has been written up to now, as the catalog says it.
+    pub written: Written,
 }
 
 /// A moment's view.
@@ -45,6 +47,8 @@ pub(crate) struct Snapshot {
     pub head: Vec<Arc<HeadPart>>,
     /// As in [`View`].
     pub blocks: Arc<[Arc<Block>]>,
+    /// As in [`View`].
+    pub written: Written,
 }
 
 /// One tenant.
@@ -126,7 +130,8 @@ impl Tenant {
             replayed_spans = head::row_count(&parts),
             "tenant is open"
         );
-        let view = View { head: parts, blocks: opened.into(), taken_through: 0 };
+        let written = catalog.written;
+        let view = View { head: parts, blocks: opened.into(), taken_through: 0, written };
         let appender = Mutex::new(LogAppender::new(Arc::clone(&log), replayed.last_sequence));
         Ok(Self {
             retention: shared.config.retention_of(&name),
@@ -166,7 +171,8 @@ impl Tenant {
     /// What a question that begins now reads.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let view = lock(&self.view);
-        Snapshot { head: view.head.clone(), blocks: Arc::clone(&view.blocks) }
+        let (head, blocks) = (view.head.clone(), Arc::clone(&view.blocks));
+        Snapshot { head, blocks, written: view.written }
     }
 
     /// Makes a group of appends durable and visible, then answers them.

@@ -77,7 +77,7 @@ impl Tenant {
     fn bounds(&self) -> Bounds {
         let now = self.clock.now_unix_nanos();
         let delay = (SETTLE_SECONDS + self.config.merge_after_seconds).saturating_mul(NANOS);
-        let written = lock(&self.ledger).written;
+        let written = lock(&self.view).written;
         let joins = written.merged_rows.saturating_mul(JOINS_PER_MERGED_ROW);
         Bounds {
             rows_max: cast::wide(self.config.block_rows),

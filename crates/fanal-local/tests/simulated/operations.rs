@@ -9,6 +9,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Room on a disk that is not full.
+const FREE_BYTES: u64 = 1 << 40;
+
 #[derive(Debug)]
 struct SimulatedFile {
     disk: SimulatedDisk,
@@ -45,7 +48,7 @@ impl Disk for SimulatedDisk {
         state.check_room()?;
         let name = path.to_string_lossy();
         if state.refused_suffix.is_some_and(|suffix| name.ends_with(suffix)) {
-            return Err(io::ErrorKind::StorageFull.into());
+            return Err(io::Error::other("simulated refusal"));
         }
         if !state.names.folders.contains(folder(path)) {
             return Err(io::ErrorKind::NotFound.into());
@@ -107,6 +110,10 @@ impl Disk for SimulatedDisk {
             state.durable_names.apply(&change);
         }
         Ok(())
+    }
+
+    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
+        Ok(if self.state().is_full { 0 } else { FREE_BYTES })
     }
 
     fn lock(&self, _: &Path) -> io::Result<Box<dyn DiskLock>> {

@@ -18,12 +18,10 @@ pub(crate) struct Request {
     pub(crate) visible: usize,
     /// Copies that failed, or whose outcome is not known yet: they may be there after a restart.
     pub(crate) hidden: usize,
-    /// When it was sent last, nanoseconds since the Unix epoch.
+    /// When it was first sent, nanoseconds since the Unix epoch; 0 before. A retry is the same spans, and as old.
     pub(crate) sent_at: u64,
     /// Whether retention may have dropped any of its spans.
     pub(crate) may_expire: bool,
-    /// How many crashes had been kept when it was sent anew after that: of earlier ones nothing is known.
-    pub(crate) renewed_at: usize,
     /// How many crashes had been kept when it was first acknowledged: it is in all later ones.
     pub(crate) acknowledged_at: Option<usize>,
 }
@@ -32,8 +30,9 @@ impl fmt::Debug for Request {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "spans {:?}, {} visible, {} hidden, acknowledged at {:?}",
+            "spans {:?} sent at {}, {} visible, {} hidden, acknowledged at {:?}",
             self.spans.keys(),
+            self.sent_at,
             self.visible,
             self.hidden,
             self.acknowledged_at
@@ -81,7 +80,6 @@ impl TenantModel {
             hidden: 0,
             sent_at: 0,
             may_expire: false,
-            renewed_at: 0,
             acknowledged_at: None,
         });
         place
@@ -100,7 +98,7 @@ impl TenantModel {
     /// crashes were kept) for certain. Where `is_settled`, visible ones are there and hidden ones are not.
     pub(crate) fn check_copies(&self, found: &Copies, crashes: usize, is_settled: bool) {
         for (place, request) in self.requests.iter().enumerate() {
-            let may_lack = request.may_expire || crashes < request.renewed_at;
+            let may_lack = request.may_expire;
             let count = |number: &u32| found.get(number).copied().unwrap_or(0);
             let present = request.spans.keys().filter(|number| count(number) > 0).count();
             let whole = present == request.spans.len();
@@ -110,7 +108,11 @@ impl TenantModel {
             );
             let is_acknowledged = request.acknowledged_at.is_some_and(|at| at <= crashes);
             let is_required = if is_settled { request.visible > 0 } else { is_acknowledged };
-            assert!(may_lack || !is_required || whole, "request {place} is lost: {request:?}");
+            assert!(
+                may_lack || !is_required || whole,
+                "request {place} is lost: {request:?}, {:?}",
+                self.retention
+            );
             let sent = request.visible + if is_settled { 0 } else { request.hidden };
             for (number, (_, in_batch)) in &request.spans {
                 let (count, count_max) = (count(number), sent * in_batch);
@@ -135,10 +137,8 @@ impl TenantModel {
 
     /// All crashes kept so far were checked.
     pub(crate) fn forget_crashes(&mut self) {
-        self.requests.iter_mut().for_each(|it| {
-            it.acknowledged_at = it.acknowledged_at.map(|_| 0);
-            it.renewed_at = 0;
-        });
+        let requests = &mut self.requests;
+        requests.iter_mut().for_each(|it| it.acknowledged_at = it.acknowledged_at.map(|_| 0));
     }
 
     /// A copy of a request was acknowledged, when so many crashes had been kept.
@@ -147,9 +147,6 @@ impl TenantModel {
         request.hidden -= 1;
         request.visible += 1;
         request.acknowledged_at.get_or_insert(crashes);
-        if std::mem::take(&mut request.may_expire) {
-            request.renewed_at = crashes;
-        }
     }
 
     /// The text of a span.

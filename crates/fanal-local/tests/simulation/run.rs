@@ -14,6 +14,8 @@ use std::task::{Context, Poll, Waker};
 
 /// Least and most things that are done in one run.
 const ACTIONS: (u64, u64) = (5, 35);
+/// Most steps of the background that follow each other.
+const STEPS_MAX: usize = 8;
 const SECOND: u64 = 1_000_000_000;
 
 /// What a run came to.
@@ -122,7 +124,9 @@ impl World {
         for &place in places {
             let batch = self.note(tenant, place, |request| {
                 request.hidden += 1;
-                request.sent_at = now;
+                if request.sent_at == 0 {
+                    request.sent_at = now;
+                }
                 request.batch.clone()
             });
             let mut append = self.store.append(tenant, batch);
@@ -225,9 +229,13 @@ impl World {
         }
         match random.below(7) {
             0 => drop(self.expect(self.store.merge_now())),
-            1 => while self.step(tenant, Step::Retain) {},
-            2 => while self.step(tenant, Step::Compact) {},
-            _ => while self.step(tenant, Step::Merge) && self.step(tenant, Step::Compact) {},
+            1 => drop(self.step(tenant, Step::Retain)),
+            // As often as a thread would at once, or less: what comes in between makes new work.
+            2 => drop((0..STEPS_MAX).all(|_| self.step(tenant, Step::Compact))),
+            _ => drop(
+                (0..STEPS_MAX)
+                    .all(|_| self.step(tenant, Step::Merge) && self.step(tenant, Step::Compact)),
+            ),
         }
         self.disk.set_hook(None);
     }
