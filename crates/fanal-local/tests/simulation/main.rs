@@ -19,7 +19,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Seeds that run where none are chosen.
-const SEEDS: Range<u64> = 0..400;
+const SEEDS: Range<u64> = 0..200;
 /// Failed seeds after which no further ones are begun.
 const FAILED_MAX: usize = 5;
 
