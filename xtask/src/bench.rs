@@ -216,6 +216,9 @@ fn questions(binary: &Path, folder: &Path, options: &Options, report: &mut Repor
     let server = Server::start_empty(binary, folder, &["--storage-merge-after-seconds", "5"])?;
     let mut stored = load_spans(server, options.spans, 1, &acknowledged, report)?;
     asked(binary, folder, stored, &acknowledged, 1.0, report)?;
+    let (server, _) = Server::restart(binary, folder, &[])?;
+    ask::under_merge(&server, report)?;
+    server.stop()?;
     if options.large_spans > options.spans {
         let flags = ["--storage-merge-after-seconds", "5"];
         let (server, _) = Server::restart(binary, folder, &flags)?;

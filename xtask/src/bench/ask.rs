@@ -1,11 +1,11 @@
 //! Questions to the server, timed from outside: one HTTP connection each, the answer read to its end.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::report::{Goal, Report, Unit, percentile};
 use super::server::Server;
@@ -14,6 +14,12 @@ use super::server::Server;
 const TRACES: usize = 1000;
 /// Times that each other question is asked.
 const ROUNDS: usize = 20;
+/// How long an idle server is asked for comparison.
+const MERGING: Duration = Duration::from_secs(10);
+/// Spans a second that arrive at a server that merges while it is asked.
+const MERGING_RATE: &str = "100000";
+/// Leaves the machine to the server between two questions.
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(20);
 
 /// Asks for traces by id, spread over all that were acknowledged.
 pub(super) fn trace_by_id(
@@ -53,14 +59,11 @@ pub(super) fn searches(
     scale: f64,
     report: &mut Report,
 ) -> Result<()> {
-    let services = get_json(&server.ui, "/fanal/v1/services")?;
-    let service = services["services"][0]["name"].as_str().context("no service")?;
-    let selective =
-        format!("service={service}&min_duration=500ms&tag=http.response.status_code%3E%3D500");
+    let service = service(server)?;
     let searches = [
         ("newest traces", String::new(), 0.020),
         ("a service", format!("service={service}"), 0.020),
-        ("service, duration and one attribute", selective, 0.020),
+        ("service, duration and one attribute", selective(&service), 0.020),
         ("one attribute", "tag=http.response.status_code%3D503".to_owned(), 0.050),
         ("a value of many that is nowhere", "tag=user.id%3Dnobody".to_owned(), 0.050),
         ("a duration that no span has", "min_duration=23h".to_owned(), 0.020),
@@ -73,6 +76,57 @@ pub(super) fn searches(
         report.row(name, took, Unit::Seconds, Goal::AtMost(goal * scale));
     }
     Ok(())
+}
+
+fn service(server: &Server) -> Result<String> {
+    let services = get_json(&server.ui, "/fanal/v1/services")?;
+    Ok(services["services"][0]["name"].as_str().context("no service")?.to_owned())
+}
+
+/// A search that finds nothing, so that whatever cannot be ruled out is scanned.
+fn selective(service: &str) -> String {
+    format!("service={service}&min_duration=500ms&tag=http.response.status_code%3E%3D500")
+}
+
+/// The selective search while the server is idle, and while spans arrive and are merged at a moderate rate.
+pub(super) fn under_merge(server: &Server, report: &mut Report) -> Result<()> {
+    // A range that the arriving spans are not in: both times ask for the same.
+    let end = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_nanos();
+    let path = format!("/fanal/v1/search?{}&end={end}", selective(&service(server)?));
+    let mut idle = times_while(server, &path, || Ok(std::thread::sleep(MERGING)))?;
+    let flags = ["--rate", MERGING_RATE, "--duration", "30s", "--seed", "3"];
+    let mut busy = times_while(server, &path, || server.load(&flags).map(drop))?;
+    for percent in [50, 95] {
+        let [idle, busy] = [&mut idle, &mut busy].map(|times| {
+            times.sort_unstable_by(f64::total_cmp);
+            percentile(times, percent)
+        });
+        report.row(format!("selective search, idle, p{percent}"), idle, Unit::Seconds, Goal::None);
+        let name =
+            format!("the same while {MERGING_RATE} spans/s arrive and are merged, p{percent}");
+        report.row(name, busy, Unit::Seconds, Goal::AtMost(2.0 * idle));
+    }
+    Ok(())
+}
+
+/// The seconds of a question that is asked again and again while something goes on.
+fn times_while(
+    server: &Server,
+    path: &str,
+    goes_on: impl FnOnce() -> Result<()> + Send,
+) -> Result<Vec<f64>> {
+    let mut times = Vec::new();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(goes_on);
+        while !other.is_finished() {
+            let begun = Instant::now();
+            get_json(&server.ui, path)?;
+            times.push(begun.elapsed().as_secs_f64());
+            std::thread::sleep(BETWEEN_QUESTIONS);
+        }
+        other.join().map_err(|_| anyhow!("the other side panicked"))??;
+        Ok(times)
+    })
 }
 
 /// Counts all spans by one key and by three.
