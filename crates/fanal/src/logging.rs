@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Sends events to stderr from now on. A second call changes nothing.
 pub(crate) fn start(format: LogFormat, level: &str) {
-    let filter = EnvFilter::new(format!("{level},h2=warn,hyper=warn,tower=warn,tonic=warn"));
+    let filter = EnvFilter::new(format!("{level},h2=warn,hyper=warn,tower=warn"));
     let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let started = match format {
