@@ -66,7 +66,7 @@ impl HeadPart {
         let newest = starts.iter().enumerate().max_by_key(|(_, start)| **start);
         let (newest_row, latest) = newest.map_or((0, 0), |(row, &start)| (row, start));
         let earliest = starts.iter().copied().min().unwrap_or(0);
-        let bytes = memory_bytes(&spans) + filter.byte_length();
+        let bytes = memory_bytes(spans.batch()) + filter.byte_length();
         gauge.0.fetch_add(bytes, Ordering::AcqRel);
         let held = Held(gauge.clone(), bytes);
         let starts = (earliest, latest);
@@ -121,9 +121,8 @@ fn distinct_hashes(ids: &[TraceId]) -> Vec<u64> {
     hashes
 }
 
-/// Bytes of memory that an indexed batch holds: its columns, and where each attribute lies.
-pub(crate) fn memory_bytes(spans: &IndexedBatch) -> usize {
-    let batch: &SpanBatch = spans.batch();
+/// Bytes of memory that a batch holds once it is indexed: its columns, and where each attribute lies.
+pub(crate) fn memory_bytes(batch: &SpanBatch) -> usize {
     let cells = |table: &fanal_model::AttributeTable| {
         let values: usize = table.columns.iter().map(|column| column.values.len()).sum();
         (values + table.rows.len()) * 4

@@ -252,6 +252,10 @@ impl Engine {
         if observed > config.head_bytes_max {
             return Err(overloaded("head_bytes_max", observed, config.head_bytes_max));
         }
+        let observed = self.pending.used_bytes().saturating_add(bytes);
+        if observed > self.pending.bytes_max() {
+            return Err(overloaded("pending_bytes_max", observed, self.pending.bytes_max()));
+        }
         Ok(())
     }
 
@@ -264,7 +268,7 @@ impl Engine {
             |error: fanal_model::InvalidBatch| StoreError::Invalid { message: error.to_string() };
         // The one check on the way in: a batch that does not hold together must not reach the log.
         let spans = IndexedBatch::validated(batch).map_err(invalid)?;
-        let bytes = head::memory_bytes(&spans);
+        let bytes = head::memory_bytes(spans.batch());
         self.check_room(bytes)?;
         let permit = self.pending.try_draw(bytes).ok_or_else(|| {
             let observed = self.pending.used_bytes().saturating_add(bytes);
@@ -389,10 +393,10 @@ impl SpanStore for LocalStore {
         Box::pin(self.engine.append(tenant, batch))
     }
 
-    fn check_room(&self) -> Result<(), StoreError> {
+    fn check_room(&self, batch: Option<&SpanBatch>) -> Result<(), StoreError> {
         let config = &self.engine.shared.config;
         let typical = config.head_bytes_max.min(config.pending_bytes_max) / ROOM_SHARE;
-        self.engine.check_room(typical)
+        self.engine.check_room(batch.map_or(typical, head::memory_bytes))
     }
 
     fn find_traces<'a>(

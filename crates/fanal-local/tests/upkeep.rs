@@ -388,7 +388,7 @@ async fn a_full_disk_refuses_answers_and_recovers() {
         let (refused, error) = fill(&store, 2).await;
         assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
         assert!(error.to_string().contains("disk is full"), "{error}");
-        assert!(store.check_room().is_err(), "requests are refused before they are decoded");
+        assert!(store.check_room(None).is_err(), "requests are refused before they are decoded");
         assert_eq!(stored(&store, 1..200).await, once(1..refused, &(1..200)), "questions go on");
         assert!(stats(&store).await.is_disk_full);
         if free_when_full > 0 {

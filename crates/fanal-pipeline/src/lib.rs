@@ -9,6 +9,7 @@ pub mod error;
 pub mod metrics;
 pub mod pipeline;
 pub mod recent;
+pub mod room;
 pub mod stats;
 pub mod submission;
 

@@ -6,6 +6,7 @@
 
 use crate::config::PipelineConfig;
 use crate::error::PipelineError;
+use crate::room::RoomQueue;
 use crate::stats::{IngestSnapshot, IngestStats};
 use crate::submission::{Accepted, Submission, cut_message};
 use fanal_base::{ByteBudget, BytePermit, Clock, cast};
@@ -19,6 +20,10 @@ pub struct Pipeline {
     store: Arc<dyn SpanStore>,
     budget: ByteBudget,
     stats: IngestStats,
+    /// Requests whose bodies are not read yet.
+    at_the_door: RoomQueue,
+    /// Requests that are decoded; room is theirs first.
+    decoded: RoomQueue,
     config: PipelineConfig,
 }
 
@@ -26,7 +31,14 @@ impl Pipeline {
     /// A pipeline into `store`. The clock stamps refusals.
     pub fn new(store: Arc<dyn SpanStore>, config: PipelineConfig, clock: Arc<dyn Clock>) -> Self {
         let budget = ByteBudget::new(config.in_flight_bytes_max);
-        Self { store, budget, stats: IngestStats::new(clock), config }
+        Self {
+            store,
+            budget,
+            stats: IngestStats::new(clock),
+            at_the_door: RoomQueue::default(),
+            decoded: RoomQueue::default(),
+            config,
+        }
     }
 
     /// Lets `bytes` of a request into memory until the permit is dropped.
@@ -34,8 +46,16 @@ impl Pipeline {
     /// Fails with `Overloaded` when they do not fit now, with `TooLarge` when they never will, and like the store when
     /// that has no room.
     pub fn admit(&self, bytes: usize) -> Result<BytePermit, PipelineError> {
-        self.store.check_room()?;
+        self.store.check_room(None)?;
         self.budget.try_draw(bytes).ok_or_else(|| self.refusal(0, bytes))
+    }
+
+    /// Like [`Pipeline::admit`], but where the store has no room for now, waits for it up to
+    /// [`crate::room::ROOM_WAIT_MAX`].
+    pub async fn admit_soon(&self, bytes: usize) -> Result<BytePermit, PipelineError> {
+        let permit = self.budget.try_draw(bytes).ok_or_else(|| self.refusal(0, bytes))?;
+        self.at_the_door.wait(|| self.store.check_room(None)).await?;
+        Ok(permit)
     }
 
     /// Lets `bytes` more of the same request in. Fails like [`Pipeline::admit`].
@@ -52,7 +72,8 @@ impl Pipeline {
         PipelineError::Overloaded { requested: bytes, used: self.budget.used_bytes(), allowed }
     }
 
-    /// Stores the spans of one request. Resolves once they are durable.
+    /// Stores the spans of one request. Resolves once they are durable; where the store has no room for now, waits for it
+    /// like [`Pipeline::admit_soon`].
     ///
     /// Fails with the store's kind, and keeps nothing that was promised. Spans that the format refused do not
     /// fail the rest; they are counted here, once the rest is safe, so that a retried request counts once.
@@ -68,6 +89,7 @@ impl Pipeline {
         if !batch.is_empty() {
             // Decoders build batches, and built batches are valid.
             debug_assert!(batch.validate().is_ok());
+            self.decoded.wait(|| self.store.check_room(Some(&batch))).await?;
             self.store.append(tenant, batch).await?;
         }
         cut_message(&mut message);

@@ -35,9 +35,9 @@ pub(crate) struct BodyReader<'a> {
 }
 
 impl<'a> BodyReader<'a> {
-    /// Admits a request; nothing of the body is read yet.
-    pub(crate) fn new(pipeline: &'a Pipeline, body: Body) -> Result<Self, (Refusal, Body)> {
-        match pipeline.admit(REQUEST_OVERHEAD_BYTES) {
+    /// Admits a request, where need be after a wait; nothing of the body is read yet.
+    pub(crate) async fn new(pipeline: &'a Pipeline, body: Body) -> Result<Self, (Refusal, Body)> {
+        match pipeline.admit_soon(REQUEST_OVERHEAD_BYTES).await {
             Ok(permit) => Ok(Self {
                 pipeline,
                 body,
@@ -168,7 +168,7 @@ mod tests {
     async fn check(chunks: &[&[u8]], expect: Result<&[u8], RequestRejection>) {
         let pipeline = testing::pipeline(PipelineConfig::default());
         let body = testing::body(chunks, true);
-        let mut reader = BodyReader::new(&pipeline, body).expect("admitted");
+        let mut reader = BodyReader::new(&pipeline, body).await.expect("admitted");
         let read = reader.read_to_end(0, 6).await.map_err(|refusal| refusal.kind);
         let bytes = read.map(|()| reader.finish().0);
         assert_eq!(bytes.as_deref(), expect.as_deref(), "{chunks:?}");
@@ -192,7 +192,7 @@ mod tests {
         };
         let pipeline = testing::pipeline(config);
         let body = testing::body(&[b"one", b"two"], true);
-        let mut reader = BodyReader::new(&pipeline, body).expect("admitted");
+        let mut reader = BodyReader::new(&pipeline, body).await.expect("admitted");
         reader.read_at_least(1).await.expect("fits");
         let drawn = fanal_base::cast::wide(REQUEST_OVERHEAD_BYTES + 3);
         assert_eq!(pipeline.snapshot().in_flight_bytes, drawn);
@@ -206,7 +206,7 @@ mod tests {
     async fn a_body_that_never_ends_is_given_up() {
         let pipeline = testing::pipeline(PipelineConfig::default());
         let body = testing::body(&[b"one"], false);
-        let mut reader = BodyReader::new(&pipeline, body).expect("admitted");
+        let mut reader = BodyReader::new(&pipeline, body).await.expect("admitted");
         let limit = Duration::from_secs(60);
         let refusal = within(limit, &pipeline, reader.read_to_end(0, 100)).await;
         let refusal = refusal.expect_err("given up");

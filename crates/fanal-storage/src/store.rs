@@ -22,9 +22,9 @@ pub trait SpanStore: Send + Sync + std::fmt::Debug {
     /// Fails with `Overloaded` when a limit is reached and `Unavailable` when the disk takes no writes.
     fn append<'a>(&'a self, tenant: &'a TenantId, batch: SpanBatch) -> StoreFuture<'a, ()>;
 
-    /// Whether there is room for more spans now; fails as [`SpanStore::append`] would. Asked before a request is decoded, so
-    /// that refusing it costs little; an append may be refused all the same.
-    fn check_room(&self) -> Result<(), StoreError> {
+    /// Whether there is room for a batch now; fails as [`SpanStore::append`] would. Asked without a batch before a request is
+    /// decoded, so that refusing it costs little; an append may be refused all the same.
+    fn check_room(&self, _batch: Option<&SpanBatch>) -> Result<(), StoreError> {
         Ok(())
     }
 

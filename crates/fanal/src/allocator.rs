@@ -1,7 +1,8 @@
-//! The allocator of the process: mimalloc, told to keep freed memory for a while.
+//! The allocator of the process: mimalloc, told to keep freed memory for a while, in pages of the usual size.
 //!
 //! Ingest frees and takes tens of megabytes a second. Given back to the system after 10 ms, the allocator's default, each page
-//! is cleared again by the kernel: measured, a tenth of the server's CPU time.
+//! is cleared again by the kernel: measured, a tenth of the server's CPU time. Huge pages are cleared as a whole where a
+//! part of them is taken: measured, another twelfth, and 60 MB of memory.
 
 use std::ffi::c_long;
 
@@ -14,8 +15,15 @@ const PURGE_DELAY_OPTION: i32 = 15;
 const PURGE_DELAY_MILLIS: c_long = 1000;
 
 /// Sets the allocator up; called first of all.
-#[expect(unsafe_code, reason = "the option has no safe setter; the call only stores a number")]
 pub(crate) fn start() {
+    keep_freed_memory();
+    // A system that has no huge pages, or no such switch, is as good.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
+#[expect(unsafe_code, reason = "the option has no safe setter; the call only stores a number")]
+fn keep_freed_memory() {
     // SAFETY: takes two numbers by value; unknown options are ignored.
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY_OPTION, PURGE_DELAY_MILLIS) }
 }

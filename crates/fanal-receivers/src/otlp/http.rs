@@ -107,7 +107,7 @@ async fn receive(
             return Err(refusal);
         }
     };
-    let mut reader = match BodyReader::new(&ingest.pipeline, body) {
+    let mut reader = match BodyReader::new(&ingest.pipeline, body).await {
         Ok(reader) => reader,
         Err((refusal, body)) => {
             discard_early(parts, body).await;
