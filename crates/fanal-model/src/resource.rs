@@ -154,6 +154,19 @@ pub fn service_name_of(bytes: &[u8]) -> &str {
     }
 }
 
+/// Keys and encoded values of the attributes of an encoded resource, in their order; ends early where it is damaged.
+pub fn attributes_of(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut reader = Reader::new(bytes);
+    let mut left = reader.length().unwrap_or(0);
+    std::iter::from_fn(move || {
+        left = left.checked_sub(1)?;
+        let key = reader.bytes().ok()?;
+        let value = reader.rest();
+        reader.skip_value().ok()?;
+        Some((key, value.get(..value.len() - reader.rest().len())?))
+    })
+}
+
 impl Scope {
     /// The bytes under which a batch interns this scope.
     pub fn encode(&self) -> Vec<u8> {

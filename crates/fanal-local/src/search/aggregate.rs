@@ -5,11 +5,11 @@
 //! borders of the range or of a bucket. The meaning is that of `MemoryStore`.
 
 use super::columns::{Columns, Dictionaries, GranuleColumns, PartColumns, SegmentDictionaries};
-use super::combine::{COMPUTED_MAX, Combined};
-use super::dimension::{Dimension, RowIds};
+use super::count::{Counting, Worker};
+use super::keys::Keys;
 use super::plan::Plan;
 use super::question::Question;
-use super::totals::{GroupNumbers, Registry, Totals, finish};
+use super::totals::{Registry, finish};
 use crate::block::Block;
 use crate::failure;
 use crate::guard::lock;
@@ -17,13 +17,12 @@ use crate::head::HeadPart;
 use crate::segment::SegmentError;
 use crate::tenant::Snapshot;
 use fanal_base::cast;
-use fanal_storage::aggregate::GROUP_KEYS_MAX;
 use fanal_storage::{AggregateSpans, ScanCounts, SpanAggregates, StoreError};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, OnceLock};
 
 /// The question compiled for one block or part; `None` where nothing there can match.
-type Compiled<'a> = Option<(Plan<'a>, Vec<Dimension>)>;
+type Compiled<'a> = Option<(Plan<'a>, Keys)>;
 
 /// A piece of work.
 #[derive(Debug)]
@@ -41,29 +40,6 @@ struct Aggregation<'a> {
     /// By block.
     compiled: Vec<OnceLock<Compiled<'a>>>,
     warnings: Mutex<BTreeSet<String>>,
-}
-
-/// One thread's work.
-#[derive(Debug)]
-struct Worker<'a> {
-    totals: Totals<'a>,
-    scanned: ScanCounts,
-    /// The block of `numbers`.
-    block: Option<usize>,
-    /// By key of the question: numbers of the shared ids, once they are known.
-    numbers: Vec<Vec<Number>>,
-    /// By combination of ids of the block: index of its group, once it is known.
-    slots: Vec<u32>,
-    /// By group: spans of the granule.
-    counters: Vec<u32>,
-}
-
-/// The number of a value in the registry.
-#[derive(Debug, Clone, Copy)]
-enum Number {
-    Unknown,
-    LeftOut,
-    Known(u32),
 }
 
 /// Answers an aggregate over what a tenant has at a moment.
@@ -86,7 +62,8 @@ pub(crate) fn aggregate(
     let workers = aggregation.run(&pieces)?;
     let mut scanned = ScanCounts { granules_total, ..ScanCounts::default() };
     let mut totals = Vec::new();
-    for worker in workers {
+    for mut worker in workers {
+        aggregation.close(&mut worker)?;
         scanned.spans += worker.scanned.spans;
         scanned.granules_read += worker.scanned.granules_read;
         totals.push(worker.totals);
@@ -98,20 +75,22 @@ pub(crate) fn aggregate(
 }
 
 impl<'a> Aggregation<'a> {
-    fn worker(&self) -> Worker<'a> {
-        let totals = Totals::new(self.registry, &self.request.measures);
-        let (numbers, slots, counters) = (Vec::new(), Vec::new(), Vec::new());
-        let scanned = ScanCounts::default();
-        Worker { totals, scanned, block: None, numbers, slots, counters }
-    }
-
     fn run(&self, pieces: &[Piece<'_>]) -> Result<Vec<Worker<'a>>, StoreError> {
-        let make = || self.worker();
+        let make = || Worker::new(self.registry, &self.request.measures);
         let work = |worker: &mut Worker<'a>, place: usize| match &pieces[place] {
             Piece::Part(part) => self.count_part(worker, part),
             Piece::Granule { block, granule } => self.count_granule(worker, *block, *granule),
         };
         self.question.work(pieces.len(), make, work)
+    }
+
+    /// Closes what a worker has open, which is of the block that it counted last.
+    fn close(&self, worker: &mut Worker<'a>) -> Result<(), StoreError> {
+        let compiled = worker.block.and_then(|block| self.compiled[block].get());
+        match compiled {
+            Some(Some((_, keys))) => worker.close(keys),
+            _ => Ok(()),
+        }
     }
 
     fn overlaps(&self, (earliest, latest): (u64, u64)) -> bool {
@@ -146,14 +125,7 @@ impl<'a> Aggregation<'a> {
         let Some(plan) = Plan::compile(&self.request.conditions, dictionaries)? else {
             return Ok(None);
         };
-        let keys = self.request.group_by.iter();
-        let dimensions = keys.map(|key| Dimension::compile(key, dictionaries));
-        let mut dimensions = dimensions.collect::<Result<Vec<_>, _>>()?;
-        let sizes = dimensions.iter().map(|it| u64::from(it.code_cardinality()));
-        if sizes.fold(1, u64::saturating_mul) <= COMPUTED_MAX {
-            dimensions.iter_mut().for_each(Dimension::use_codes);
-        }
-        Ok(Some((plan, dimensions)))
+        Ok(Some((plan, Keys::compile(&self.request.group_by, dictionaries)?)))
     }
 
     fn count_part(&self, worker: &mut Worker<'a>, part: &HeadPart) -> Result<(), StoreError> {
@@ -161,12 +133,14 @@ impl<'a> Aggregation<'a> {
         let failed = |error| failure::segment("head")(error);
         worker.scanned.granules_read += 1;
         worker.scanned.spans += cast::wide(part.len());
-        let Some((plan, dimensions)) = self.compile(&columns).map_err(failed)? else {
+        let Some((plan, keys)) = self.compile(&columns).map_err(failed)? else {
             return Ok(());
         };
-        worker.turn_to(None, &dimensions);
-        let counting = self.read(&plan, &dimensions, &columns, part.starts).map_err(failed)?;
-        worker.count(self, &dimensions, counting)
+        self.close(worker)?;
+        worker.turn_to(None, &keys);
+        let counting = self.read(&plan, &keys, &columns, part.starts).map_err(failed)?;
+        worker.count(&keys, counting)?;
+        worker.close(&keys)
     }
 
     fn count_granule(
@@ -184,7 +158,7 @@ impl<'a> Aggregation<'a> {
                 None
             })
         });
-        let Some((plan, dimensions)) = compiled else { return Ok(()) };
+        let Some((plan, keys)) = compiled else { return Ok(()) };
         let Some(stats) = open.segment.granules().get(granule) else { return Ok(()) };
         if !plan.may_match(stats) {
             return Ok(());
@@ -196,10 +170,14 @@ impl<'a> Aggregation<'a> {
         }
         worker.scanned.granules_read += 1;
         worker.scanned.spans += cast::wide(stats.row_count());
-        worker.turn_to(Some(block), dimensions);
-        let columns = GranuleColumns { segment: &open.segment, granule };
-        match self.read(plan, dimensions, &columns, starts).map_err(open.failed()) {
-            Ok(counting) => worker.count(self, dimensions, counting),
+        if worker.block != Some(block) {
+            self.close(worker)?;
+            worker.turn_to(Some(block), keys);
+        }
+        let columns = GranuleColumns::new(&open.segment, granule);
+        let counting = columns.and_then(|columns| self.read(plan, keys, &columns, starts));
+        match counting.map_err(open.failed()) {
+            Ok(counting) => worker.count(keys, counting),
             Err(error) => {
                 lock(&self.warnings).insert(stored.warning(&error));
                 Ok(())
@@ -224,7 +202,7 @@ impl<'a> Aggregation<'a> {
     fn read(
         &self,
         plan: &Plan<'_>,
-        dimensions: &[Dimension],
+        keys: &Keys,
         columns: &impl Columns,
         (earliest, latest): (u64, u64),
     ) -> Result<Counting, SegmentError> {
@@ -264,28 +242,12 @@ impl<'a> Aggregation<'a> {
                 counting.selected = Some(selected);
             }
         }
-        for dimension in dimensions {
-            counting.keys.push(dimension.row_ids(columns)?);
-        }
+        counting.lanes = keys.row_ids(columns)?;
         if !request.measures.is_empty() {
-            counting.durations = columns.durations()?.into_owned();
+            counting.durations = columns.durations(None)?.into_owned();
         }
         Ok(counting)
     }
-}
-
-/// What was read of a unit to count it.
-#[derive(Debug, Default)]
-struct Counting {
-    rows: usize,
-    /// Rows that count; `None`: all do.
-    selected: Option<Vec<u32>>,
-    bucket_first: u32,
-    /// Buckets of the rows; empty: the first is that of all.
-    buckets: Vec<u32>,
-    keys: Vec<RowIds>,
-    /// Where the question has measures.
-    durations: Vec<u64>,
 }
 
 /// Most buckets of a granule whose borders are compared with each start, which is faster than dividing.
@@ -305,196 +267,4 @@ fn buckets(request: &AggregateSpans, starts: &[u64], first: u32, last: u32) -> V
         pairs.for_each(|(bucket, &start)| *bucket += u32::from(start >= border));
     }
     buckets
-}
-
-/// A slot whose group is not known yet.
-const SLOT_UNKNOWN: u32 = u32::MAX;
-/// A slot whose group is left out.
-const SLOT_LEFT_OUT: u32 = u32::MAX - 1;
-
-impl Worker<'_> {
-    fn turn_to(&mut self, block: Option<usize>, dimensions: &[Dimension]) {
-        if block.is_none() || self.block != block {
-            self.block = block;
-            let unknown = |dimension: &Dimension| {
-                vec![Number::Unknown; cast::index(dimension.shared_cardinality())]
-            };
-            self.numbers = dimensions.iter().map(unknown).collect();
-            self.slots.clear();
-        }
-    }
-
-    fn count_all(&mut self, bucket: u32, spans: u64) -> Result<(), StoreError> {
-        if let Some(group) = self.totals.group([0; GROUP_KEYS_MAX])? {
-            let place = self.totals.place(group, bucket)?;
-            self.totals.count(place, spans);
-        }
-        Ok(())
-    }
-
-    fn count(
-        &mut self,
-        aggregation: &Aggregation<'_>,
-        dimensions: &[Dimension],
-        mut counting: Counting,
-    ) -> Result<(), StoreError> {
-        let is_counted_whole = counting.buckets.is_empty() && counting.durations.is_empty();
-        if counting.rows == 0 {
-            return Ok(());
-        }
-        if is_counted_whole && counting.keys.is_empty() {
-            let rows = counting.selected.as_ref().map_or(counting.rows, Vec::len);
-            return self.count_all(counting.bucket_first, cast::wide(rows));
-        }
-        let combined = Combined::new(&mut counting.keys);
-        let is_shared = counting.keys.iter().all(|key| key.own.is_empty());
-        if !combined.is_computed() || !is_shared {
-            self.slots.clear();
-        }
-        self.slots.resize(cast::index(combined.cardinality), SLOT_UNKNOWN);
-        let registry = aggregation.registry;
-        let context = Context { registry, dimensions, keys: &counting.keys, combined };
-        match (&counting.selected, is_counted_whole) {
-            (None, true) => {
-                self.count_groups(&context, context.combined.numbers.iter().copied())?;
-            }
-            (Some(rows), true) => {
-                self.count_groups(&context, rows.iter().map(|&row| context.number(row)))?;
-            }
-            (None, false) => {
-                self.count_rows(&context, &counting, 0..cast::narrow(counting.rows))?;
-            }
-            (Some(rows), false) => {
-                self.count_rows(&context, &counting, rows.iter().copied())?;
-            }
-        }
-        self.flush(counting.bucket_first)?;
-        if !context.combined.is_computed() || !is_shared {
-            self.slots.clear();
-        }
-        Ok(())
-    }
-
-    fn count_groups(
-        &mut self,
-        context: &Context<'_>,
-        numbers: impl Iterator<Item = u32>,
-    ) -> Result<(), StoreError> {
-        for number in numbers {
-            let slot = self.slots.get(cast::index(number)).copied().unwrap_or(SLOT_LEFT_OUT);
-            match self.counters.get_mut(cast::index(slot)) {
-                Some(counter) => *counter += 1,
-                None => match self.resolve(context, number)? {
-                    Some(group) => self.counters[cast::index(group)] += 1,
-                    None => self.totals.left_out += 1,
-                },
-            }
-        }
-        Ok(())
-    }
-
-    /// One by one, each in its bucket, and measured.
-    fn count_rows(
-        &mut self,
-        context: &Context<'_>,
-        counting: &Counting,
-        rows: impl Iterator<Item = u32>,
-    ) -> Result<(), StoreError> {
-        for row in rows {
-            let number = context.number(row);
-            let slot = self.slots.get(cast::index(number)).copied().unwrap_or(SLOT_LEFT_OUT);
-            let group = match slot {
-                SLOT_UNKNOWN => self.resolve(context, number)?,
-                SLOT_LEFT_OUT => None,
-                group => Some(group),
-            };
-            let Some(group) = group else {
-                self.totals.left_out += 1;
-                continue;
-            };
-            let bucket = counting.buckets.get(cast::index(row));
-            let bucket = bucket.copied().unwrap_or(counting.bucket_first);
-            let place = self.totals.place(group, bucket)?;
-            match counting.durations.get(cast::index(row)) {
-                Some(&nanos) => self.totals.measure(place, nanos),
-                None => self.totals.count(place, 1),
-            }
-        }
-        Ok(())
-    }
-
-    /// Moves what [`Worker::count_groups`] counted to a bucket.
-    fn flush(&mut self, bucket: u32) -> Result<(), StoreError> {
-        for group in 0..self.counters.len() {
-            let spans = std::mem::take(&mut self.counters[group]);
-            if spans > 0 {
-                let place = self.totals.place(cast::narrow(group), bucket)?;
-                self.totals.count(place, u64::from(spans));
-            }
-        }
-        Ok(())
-    }
-
-    /// The group of a combination; `None` where it is left out.
-    #[cold]
-    fn resolve(&mut self, context: &Context<'_>, number: u32) -> Result<Option<u32>, StoreError> {
-        let known = self.slots.get(cast::index(number)).copied();
-        if known != Some(SLOT_UNKNOWN) {
-            return Ok(None);
-        }
-        let mut ids = [0; GROUP_KEYS_MAX];
-        context.combined.split(number, &mut ids);
-        let group = match self.group_numbers(context, &ids)? {
-            Some(numbers) => self.totals.group(numbers)?,
-            None => None,
-        };
-        self.counters.resize(self.totals.group_count(), 0);
-        if let Some(slot) = self.slots.get_mut(cast::index(number)) {
-            *slot = group.unwrap_or(SLOT_LEFT_OUT);
-        }
-        Ok(group)
-    }
-
-    /// The numbers of a group's values; `None` where the group is left out.
-    fn group_numbers(
-        &mut self,
-        context: &Context<'_>,
-        ids: &[u32],
-    ) -> Result<Option<GroupNumbers>, StoreError> {
-        let mut group = [0; GROUP_KEYS_MAX];
-        let keys = context.dimensions.iter().zip(context.keys).zip(&mut self.numbers);
-        for (((dimension, key), numbers), (&id, place)) in keys.zip(ids.iter().zip(&mut group)) {
-            let known = numbers.get_mut(cast::index(id));
-            let number = match known {
-                Some(Number::Known(number)) => Some(*number),
-                Some(Number::LeftOut) => None,
-                other => {
-                    let value = dimension.value(id, &key.own);
-                    let number = context.registry.number(value)?;
-                    if let Some(known) = other {
-                        *known = number.map_or(Number::LeftOut, Number::Known);
-                    }
-                    number
-                }
-            };
-            let Some(number) = number else { return Ok(None) };
-            *place = number;
-        }
-        Ok(Some(group))
-    }
-}
-
-/// What resolving the groups of a unit needs.
-struct Context<'c> {
-    registry: &'c Registry<'c>,
-    dimensions: &'c [Dimension],
-    keys: &'c [RowIds],
-    combined: Combined,
-}
-
-impl Context<'_> {
-    #[inline]
-    fn number(&self, row: u32) -> u32 {
-        self.combined.numbers.get(cast::index(row)).copied().unwrap_or(0)
-    }
 }

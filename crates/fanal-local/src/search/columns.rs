@@ -3,16 +3,16 @@
 //! Plans are compiled against [`Dictionaries`] and evaluated over [`Columns`]. Nothing is decoded that is not asked
 //! for; what lies in memory is borrowed.
 
-use crate::segment::{AttributeOwner, ColumnValues, DictionaryId, Segment, SegmentError};
-use crate::segment::{TextColumn, TextValues};
+use crate::segment::{
+    AttributeOwner, ClassCells, Classes, ColumnValues, DictionaryId, Granule, GranuleReader,
+    ResourceSummary, Segment, SegmentError, TextColumn, TextValues,
+};
 use fanal_base::cast;
 use fanal_model::attributes::AttributeValues;
 use fanal_model::{
-    AttributeTable, AttributeType, BytesTable, DictionaryColumn, IndexedBatch, Resource, Scope,
-    TraceId,
+    AttributeTable, AttributeType, BytesTable, DictionaryColumn, IndexedBatch, Scope, TraceId,
 };
 use std::borrow::Cow;
-use std::ops::Deref;
 use std::sync::Arc;
 
 type Read<T> = Result<T, SegmentError>;
@@ -45,22 +45,15 @@ pub(crate) enum Cells<'a> {
     Float(Cow<'a, [f64]>),
 }
 
-/// Entries that nobody copies.
-#[derive(Debug)]
-pub(crate) enum Shared<'a, T> {
-    /// In memory anyway.
-    Borrowed(&'a [T]),
-    /// In a cache.
-    Counted(Arc<[T]>),
-}
-
-impl<T> Deref for Shared<'_, T> {
-    type Target = [T];
-
-    fn deref(&self) -> &[T] {
-        match self {
-            Self::Borrowed(entries) => entries,
-            Self::Counted(entries) => entries,
+impl From<ColumnValues> for Cells<'_> {
+    fn from(values: ColumnValues) -> Self {
+        match values {
+            ColumnValues::Empty(count) => Self::Empty(count),
+            ColumnValues::Text(TextValues::Coded(codes)) => Self::Coded(codes),
+            ColumnValues::Text(TextValues::Local(column)) => Self::Local(Cow::Owned(column)),
+            ColumnValues::Bool(values) => Self::Bool(Cow::Owned(values)),
+            ColumnValues::Int(values) => Self::Int(Cow::Owned(values)),
+            ColumnValues::Float(values) => Self::Float(Cow::Owned(values)),
         }
     }
 }
@@ -69,10 +62,16 @@ impl<T> Deref for Shared<'_, T> {
 pub(crate) trait Dictionaries {
     /// Distinct names, by code.
     fn names(&self) -> Read<Arc<BytesTable>>;
-    /// Distinct resources, by code.
-    fn resources(&self) -> Read<Shared<'_, Resource>>;
-    /// Distinct scopes, by code.
-    fn scopes(&self) -> Read<Shared<'_, Scope>>;
+    /// Distinct encoded resources, by code.
+    fn resources(&self) -> Read<Arc<BytesTable>>;
+    /// Services and keys of the resources.
+    fn resource_summary(&self) -> Read<Arc<ResourceSummary>>;
+    /// Distinct scopes, by code; one that does not decode is empty.
+    fn scopes(&self) -> Read<Vec<Scope>>;
+    /// The classes of spans, where there are any.
+    fn classes(&self) -> Read<Option<Arc<Classes>>>;
+    /// What classes tell of a column of span attributes.
+    fn class_cells(&self, column: u32) -> Read<Option<ClassCells>>;
     /// Attribute columns of a key, with their types.
     fn columns_of_key(&self, owner: AttributeOwner, key: &str) -> Vec<(u32, AttributeType)>;
     /// The column of rare keys.
@@ -81,7 +80,7 @@ pub(crate) trait Dictionaries {
     fn attribute_table(&self, owner: AttributeOwner, column: u32) -> Read<Option<Arc<BytesTable>>>;
 }
 
-/// Columns of one unit of scanning.
+/// Columns of one unit of scanning. Where marks are given, rows without one may have any value.
 pub(crate) trait Columns {
     /// Spans.
     fn row_count(&self) -> usize;
@@ -90,13 +89,15 @@ pub(crate) trait Columns {
     /// Starts.
     fn starts(&self) -> Read<Cow<'_, [u64]>>;
     /// Durations.
-    fn durations(&self) -> Read<Cow<'_, [u64]>>;
+    fn durations(&self, marks: Option<&[bool]>) -> Read<Cow<'_, [u64]>>;
     /// Numbers of kinds.
     fn kinds(&self) -> Read<Cow<'_, [u8]>>;
     /// Numbers of status codes.
     fn status_codes(&self) -> Read<Cow<'_, [u8]>>;
     /// A column of codes.
-    fn codes(&self, column: CodedColumn) -> Read<Cow<'_, [u32]>>;
+    fn codes(&self, column: CodedColumn, marks: Option<&[bool]>) -> Read<Cow<'_, [u32]>>;
+    /// Classes, indices into what [`Dictionaries::classes`] gave.
+    fn class_codes(&self, classes: &Classes) -> Read<Cow<'_, [u32]>>;
     /// By span: one past its last event or link.
     fn item_ends(&self, owner: AttributeOwner) -> Read<Cow<'_, [u32]>>;
     /// Values of an attribute column; `None` where it has none here.
@@ -139,12 +140,24 @@ impl Dictionaries for PartColumns<'_> {
         Ok(Arc::new(self.0.batch().names.table.clone()))
     }
 
-    fn resources(&self) -> Read<Shared<'_, Resource>> {
-        Ok(Shared::Borrowed(self.0.resources()))
+    fn resources(&self) -> Read<Arc<BytesTable>> {
+        Ok(Arc::new(self.0.batch().resources.table.clone()))
     }
 
-    fn scopes(&self) -> Read<Shared<'_, Scope>> {
-        Ok(Shared::Borrowed(self.0.scopes()))
+    fn resource_summary(&self) -> Read<Arc<ResourceSummary>> {
+        Ok(Arc::new(ResourceSummary::of(&self.0.batch().resources.table)))
+    }
+
+    fn scopes(&self) -> Read<Vec<Scope>> {
+        Ok(self.0.scopes().to_vec())
+    }
+
+    fn classes(&self) -> Read<Option<Arc<Classes>>> {
+        Ok(None)
+    }
+
+    fn class_cells(&self, _: u32) -> Read<Option<ClassCells>> {
+        Ok(None)
     }
 
     fn columns_of_key(&self, owner: AttributeOwner, key: &str) -> Vec<(u32, AttributeType)> {
@@ -180,7 +193,7 @@ impl Columns for PartColumns<'_> {
         Ok(Cow::Borrowed(&self.0.batch().start_unix_nanos))
     }
 
-    fn durations(&self) -> Read<Cow<'_, [u64]>> {
+    fn durations(&self, _: Option<&[bool]>) -> Read<Cow<'_, [u64]>> {
         let batch = self.0.batch();
         Ok((0..batch.len()).map(|row| batch.duration_nanos(row)).collect())
     }
@@ -193,7 +206,7 @@ impl Columns for PartColumns<'_> {
         Ok(Cow::Borrowed(&self.0.batch().status_codes))
     }
 
-    fn codes(&self, column: CodedColumn) -> Read<Cow<'_, [u32]>> {
+    fn codes(&self, column: CodedColumn, _: Option<&[bool]>) -> Read<Cow<'_, [u32]>> {
         let batch = self.0.batch();
         let column = match column {
             CodedColumn::Names => &batch.names,
@@ -201,6 +214,10 @@ impl Columns for PartColumns<'_> {
             CodedColumn::Scopes => &batch.scopes,
         };
         Ok(Cow::Borrowed(&column.codes))
+    }
+
+    fn class_codes(&self, _: &Classes) -> Read<Cow<'_, [u32]>> {
+        Ok(Cow::Borrowed(&[]))
     }
 
     fn item_ends(&self, owner: AttributeOwner) -> Read<Cow<'_, [u32]>> {
@@ -249,12 +266,25 @@ impl Dictionaries for SegmentDictionaries<'_> {
         self.table(TextColumn::Names)
     }
 
-    fn resources(&self) -> Read<Shared<'_, Resource>> {
-        self.0.resources().map(Shared::Counted)
+    fn resources(&self) -> Read<Arc<BytesTable>> {
+        self.table(TextColumn::Resources)
     }
 
-    fn scopes(&self) -> Read<Shared<'_, Scope>> {
-        self.0.scopes().map(Shared::Counted)
+    fn resource_summary(&self) -> Read<Arc<ResourceSummary>> {
+        self.0.resource_summary()
+    }
+
+    fn scopes(&self) -> Read<Vec<Scope>> {
+        let table = self.table(TextColumn::Scopes)?;
+        Ok(table.iter().map(|entry| Scope::decode(entry).unwrap_or_default()).collect())
+    }
+
+    fn classes(&self) -> Read<Option<Arc<Classes>>> {
+        self.0.classes()
+    }
+
+    fn class_cells(&self, column: u32) -> Read<Option<ClassCells>> {
+        self.0.class_cells(column)
     }
 
     fn columns_of_key(&self, owner: AttributeOwner, key: &str) -> Vec<(u32, AttributeType)> {
@@ -279,70 +309,85 @@ impl Dictionaries for SegmentDictionaries<'_> {
 }
 
 /// A granule of a segment.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct GranuleColumns<'a> {
-    /// The segment.
-    pub segment: &'a Segment,
-    /// Number of the granule.
-    pub granule: usize,
+    reader: GranuleReader<'a>,
+    rows: usize,
+}
+
+impl<'a> GranuleColumns<'a> {
+    /// The granule of a number.
+    pub(crate) fn new(segment: &'a Segment, granule: usize) -> Read<Self> {
+        let rows = segment.granules().get(granule).map_or(0, Granule::row_count);
+        Ok(Self { reader: segment.granule_reader(granule)?, rows })
+    }
+
+    fn read<T>(
+        &self,
+        marks: Option<&[bool]>,
+        read: impl Fn(&GranuleReader<'a>) -> Read<Vec<T>>,
+    ) -> Read<Cow<'_, [T]>>
+    where
+        [T]: ToOwned<Owned = Vec<T>>,
+    {
+        let values = match marks {
+            Some(marks) => read(&self.reader.of_marked(marks)),
+            None => read(&self.reader),
+        };
+        values.map(Cow::Owned)
+    }
 }
 
 impl Columns for GranuleColumns<'_> {
     fn row_count(&self) -> usize {
-        self.segment.granules().get(self.granule).map_or(0, |granule| granule.rows.len())
+        self.rows
     }
 
     fn trace_ids(&self) -> Read<Cow<'_, [TraceId]>> {
-        self.segment.trace_ids(self.granule).map(Cow::Owned)
+        self.reader.trace_ids().map(Cow::Owned)
     }
 
     fn starts(&self) -> Read<Cow<'_, [u64]>> {
-        self.segment.starts(self.granule).map(Cow::Owned)
+        self.reader.starts().map(Cow::Owned)
     }
 
-    fn durations(&self) -> Read<Cow<'_, [u64]>> {
-        self.segment.durations(self.granule).map(Cow::Owned)
+    fn durations(&self, marks: Option<&[bool]>) -> Read<Cow<'_, [u64]>> {
+        self.read(marks, GranuleReader::durations)
     }
 
     fn kinds(&self) -> Read<Cow<'_, [u8]>> {
-        self.segment.kinds(self.granule).map(Cow::Owned)
+        self.reader.kinds().map(Cow::Owned)
     }
 
     fn status_codes(&self) -> Read<Cow<'_, [u8]>> {
-        self.segment.status_codes(self.granule).map(Cow::Owned)
+        self.reader.status_codes().map(Cow::Owned)
     }
 
-    fn codes(&self, column: CodedColumn) -> Read<Cow<'_, [u32]>> {
-        let codes = match column {
-            CodedColumn::Names => self.segment.name_codes(self.granule),
-            CodedColumn::Resources => self.segment.resource_codes(self.granule),
-            CodedColumn::Scopes => self.segment.scope_codes(self.granule),
+    fn codes(&self, column: CodedColumn, marks: Option<&[bool]>) -> Read<Cow<'_, [u32]>> {
+        let column = match column {
+            CodedColumn::Names => TextColumn::Names,
+            CodedColumn::Resources => TextColumn::Resources,
+            CodedColumn::Scopes => TextColumn::Scopes,
         };
-        codes.map(Cow::Owned)
+        self.read(marks, |reader| reader.codes(column))
+    }
+
+    fn class_codes(&self, classes: &Classes) -> Read<Cow<'_, [u32]>> {
+        self.reader.class_codes(classes).map(Cow::Borrowed)
     }
 
     fn item_ends(&self, owner: AttributeOwner) -> Read<Cow<'_, [u32]>> {
-        let ends = match owner {
-            AttributeOwner::Span => Ok((1..=cast::narrow(self.row_count())).collect()),
-            AttributeOwner::Event => self.segment.event_ends(self.granule),
-            AttributeOwner::Link => self.segment.link_ends(self.granule),
-        };
-        ends.map(Cow::Owned)
+        match owner {
+            AttributeOwner::Span => Ok((1..=cast::narrow(self.rows)).collect()),
+            _ => self.reader.item_ends(owner).map(Cow::Owned),
+        }
     }
 
     fn cells(&self, owner: AttributeOwner, column: u32) -> Read<Option<Cells<'_>>> {
-        let values = self.segment.attribute_values(owner, column, self.granule)?;
-        Ok(values.map(|values| match values {
-            ColumnValues::Empty(count) => Cells::Empty(count),
-            ColumnValues::Text(TextValues::Coded(codes)) => Cells::Coded(codes),
-            ColumnValues::Text(TextValues::Local(column)) => Cells::Local(Cow::Owned(column)),
-            ColumnValues::Bool(values) => Cells::Bool(Cow::Owned(values)),
-            ColumnValues::Int(values) => Cells::Int(Cow::Owned(values)),
-            ColumnValues::Float(values) => Cells::Float(Cow::Owned(values)),
-        }))
+        Ok(self.reader.attribute_values(owner, column)?.map(Cells::from))
     }
 
     fn cell_rows(&self, owner: AttributeOwner, column: u32) -> Read<Vec<u32>> {
-        self.segment.attribute_rows(owner, column, self.granule)
+        self.reader.attribute_rows(owner, column)
     }
 }

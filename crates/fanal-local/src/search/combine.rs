@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 /// Most combinations that are numbered without listing them: what is kept for each stays in the fast caches.
-pub(crate) const COMPUTED_MAX: u64 = 1 << 16;
+const COMPUTED_MAX: u64 = 1 << 16;
 
 /// Numbered combinations of the ids of rows.
 #[derive(Debug)]

@@ -5,14 +5,16 @@
 
 use super::cell::Entries;
 use super::columns::{Cells, CodedColumn, Columns, Dictionaries};
-use crate::segment::{AttributeOwner, SegmentError};
+use crate::segment::{AttributeOwner, Classes, ResourceSummary, SERVICE_KEY, SegmentError};
 use fanal_base::cast;
 use fanal_model::attributes::overflow_entry;
+use fanal_model::resource::attributes_of;
 use fanal_model::{AttributeType, BytesTable, SpanKind, StatusCode, ValueRef};
 use fanal_storage::GroupKey;
 use fanal_storage::aggregate::{encode_ref, encode_text, least_of};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// An encoded value; `None` where a span has none.
@@ -28,17 +30,29 @@ pub(crate) struct Dimension {
 enum Source {
     /// The id is the code.
     Names(Arc<BytesTable>),
-    /// The id follows from the code, or is the code.
+    /// The id follows from the code.
     Mapped {
         column: CodedColumn,
         ids: Vec<u32>,
         values: Vec<GroupValue>,
-        is_by_code: bool,
     },
     Kinds,
     Statuses,
     /// Id 0 is no value; then come the dictionaries of the columns, then what only a granule knows.
     Attribute(Vec<KeyColumn>),
+}
+
+/// A column that tells the id of a key by one code a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CodeSource {
+    /// Classes, which hold the column of the key.
+    Classes,
+    /// A column of dictionary codes.
+    Column(CodedColumn),
+    /// Numbers of kinds.
+    Kinds,
+    /// Numbers of status codes.
+    Statuses,
 }
 
 /// A column that can hold the key.
@@ -57,7 +71,7 @@ enum OwnedEntries {
 }
 
 /// The ids of a unit's rows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct RowIds {
     /// By row.
     pub ids: Vec<u32>,
@@ -77,15 +91,17 @@ impl Dimension {
             GroupKey::Name => Source::Names(dictionaries.names()?),
             GroupKey::Kind => Source::Kinds,
             GroupKey::Status => Source::Statuses,
-            GroupKey::Service => {
-                let resources = dictionaries.resources()?;
-                let value = |it: &fanal_model::Resource| Some(encode_text(it.service_name()));
-                mapped(CodedColumn::Resources, resources.iter().map(value))
-            }
+            GroupKey::Service => services(&*dictionaries.resource_summary()?),
             GroupKey::ResourceAttribute(key) => {
-                let resources = dictionaries.resources()?;
-                let value = |it: &fanal_model::Resource| least_of(&it.attributes, key);
-                mapped(CodedColumn::Resources, resources.iter().map(value))
+                let summary = dictionaries.resource_summary()?;
+                if key == SERVICE_KEY && summary.is_plain {
+                    services(&summary)
+                } else if summary.has_key(key) {
+                    let resources = dictionaries.resources()?;
+                    mapped(CodedColumn::Resources, resources.iter().map(|it| least_in(it, key)))
+                } else {
+                    mapped(CodedColumn::Resources, summary.service_of.iter().map(|_| None))
+                }
             }
             GroupKey::ScopeName => {
                 let scopes = dictionaries.scopes()?;
@@ -100,23 +116,6 @@ impl Dimension {
             GroupKey::SpanAttribute(key) => Source::Attribute(key_columns(key, dictionaries)?),
         };
         Ok(Self { source })
-    }
-
-    /// Whether codes of a dictionary could be ids, and how many they would be.
-    pub(crate) fn code_cardinality(&self) -> u32 {
-        match &self.source {
-            Source::Mapped { ids, .. } => cast::narrow(ids.len()).max(1),
-            _ => self.shared_cardinality(),
-        }
-    }
-
-    /// Makes codes the ids, so that rows need no mapping; several ids may then have one value.
-    pub(crate) fn use_codes(&mut self) {
-        if let Source::Mapped { ids, values, is_by_code, .. } = &mut self.source {
-            let value = |id: &u32| values.get(cast::index(*id)).cloned().flatten();
-            *values = ids.iter().map(value).collect();
-            *is_by_code = true;
-        }
     }
 
     /// Ids that every unit of the block shares: those below, 0 included.
@@ -157,31 +156,31 @@ impl Dimension {
         }
     }
 
-    /// Ids of all rows of a unit.
-    pub(crate) fn row_ids(&self, columns: &impl Columns) -> Result<RowIds, SegmentError> {
-        let cardinality = self.shared_cardinality();
-        let shared = |ids: Vec<u32>| RowIds { ids, cardinality, own: Vec::new() };
-        Ok(match &self.source {
-            Source::Names(_) => shared(codes(columns, CodedColumn::Names, cardinality)?),
-            Source::Mapped { column, is_by_code: true, .. } => {
-                shared(codes(columns, *column, cardinality)?)
+    /// The column that tells the ids, and the id of each of its codes; `None` for an attribute of spans.
+    pub(crate) fn by_code(&self, classes: Option<&Classes>) -> Option<(CodeSource, Vec<u32>)> {
+        let (source, ids) = match &self.source {
+            Source::Names(table) => {
+                (CodeSource::Column(CodedColumn::Names), (0..cast::narrow(table.len())).collect())
             }
-            Source::Mapped { column, ids, .. } => {
-                let codes = columns.codes(*column)?;
-                let id = |&code: &u32| ids.get(cast::index(code)).copied().unwrap_or(0);
-                shared(codes.iter().map(id).collect())
-            }
-            Source::Kinds => {
-                let places = places(SpanKind::ALL, SpanKind::from_code);
-                shared(columns.kinds()?.iter().map(|&code| places[usize::from(code)]).collect())
-            }
+            Source::Mapped { column, ids, .. } => (CodeSource::Column(*column), ids.clone()),
+            Source::Kinds => (CodeSource::Kinds, places(SpanKind::ALL, SpanKind::from_code)),
             Source::Statuses => {
-                let places = places(StatusCode::ALL, StatusCode::from_code);
-                let codes = columns.status_codes()?;
-                shared(codes.iter().map(|&code| places[usize::from(code)]).collect())
+                (CodeSource::Statuses, places(StatusCode::ALL, StatusCode::from_code))
             }
-            Source::Attribute(of_key) => self.attribute_ids(of_key, columns)?,
-        })
+            Source::Attribute(_) => return None,
+        };
+        let held = classes.and_then(|classes| held(source, classes));
+        let Some(codes) = held else { return Some((source, ids)) };
+        let id = |&code: &u32| ids.get(cast::index(code)).copied().unwrap_or(0);
+        Some((CodeSource::Classes, codes.iter().map(id).collect()))
+    }
+
+    /// Ids of all rows of a unit, of an attribute of spans.
+    pub(crate) fn row_ids(&self, columns: &impl Columns) -> Result<RowIds, SegmentError> {
+        match &self.source {
+            Source::Attribute(of_key) => self.attribute_ids(of_key, columns),
+            _ => Ok(RowIds::default()),
+        }
     }
 
     fn attribute_ids(
@@ -216,29 +215,37 @@ impl Dimension {
     }
 }
 
-/// Codes of rows as ids below `cardinality`.
-fn codes(
-    columns: &impl Columns,
-    column: CodedColumn,
-    cardinality: u32,
-) -> Result<Vec<u32>, SegmentError> {
-    let mut ids = columns.codes(column)?.into_owned();
-    // A checked segment has no such codes; others must not count beyond the end.
-    ids.iter_mut().for_each(|id| *id = (*id).min(cardinality - 1));
-    Ok(ids)
+/// The codes of a column by class, where classes hold it.
+fn held(source: CodeSource, classes: &Classes) -> Option<Cow<'_, [u32]>> {
+    let widened = |codes: &[u8]| Cow::Owned(codes.iter().map(|&code| u32::from(code)).collect());
+    let codes = match source {
+        CodeSource::Column(CodedColumn::Names) => Cow::Borrowed(&*classes.names),
+        CodeSource::Column(CodedColumn::Scopes) => Cow::Borrowed(&*classes.scopes),
+        CodeSource::Kinds => widened(&classes.kinds),
+        CodeSource::Statuses => widened(&classes.status_codes),
+        CodeSource::Column(CodedColumn::Resources) | CodeSource::Classes => return None,
+    };
+    (!codes.is_empty()).then_some(codes)
 }
 
 /// By number of OTLP: the place among `all`.
 fn places<T: PartialEq + Copy, const N: usize>(
     all: [T; N],
     from_code: impl Fn(u8) -> T,
-) -> [u32; 256] {
-    let mut places = [0; 256];
-    for code in 0..=u8::MAX {
-        let place = all.iter().position(|it| *it == from_code(code)).unwrap_or(0);
-        places[usize::from(code)] = cast::narrow(place);
-    }
-    places
+) -> Vec<u32> {
+    let place = |code| all.iter().position(|it| *it == from_code(code)).unwrap_or(0);
+    (0..=u8::MAX).map(|code| cast::narrow(place(code))).collect()
+}
+
+/// The least value of a key of an encoded resource.
+fn least_in(resource: &[u8], key: &str) -> GroupValue {
+    let values = attributes_of(resource).filter(|(name, _)| *name == key.as_bytes());
+    values.map(|(_, value)| value).min().map(<[u8]>::to_vec)
+}
+
+fn services(summary: &ResourceSummary) -> Source {
+    let values = summary.services.iter().map(|name| Some(encode_text(name))).collect();
+    Source::Mapped { column: CodedColumn::Resources, ids: summary.service_of.clone(), values }
 }
 
 /// Ids of distinct values, by code.
@@ -253,7 +260,7 @@ fn mapped(column: CodedColumn, entries: impl Iterator<Item = GroupValue>) -> Sou
             })
         })
         .collect();
-    Source::Mapped { column, ids, values, is_by_code: false }
+    Source::Mapped { column, ids, values }
 }
 
 fn key_columns(

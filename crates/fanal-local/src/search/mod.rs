@@ -6,9 +6,12 @@
 
 pub(crate) mod aggregate;
 mod cell;
+mod class_filter;
 mod columns;
 mod combine;
+mod count;
 mod dimension;
+mod keys;
 mod plan;
 pub(crate) mod question;
 mod scan;
@@ -30,7 +33,7 @@ use scan::Match;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::ops::RangeInclusive;
 
-/// Most units that are scanned at once before the queue is looked at again.
+/// Most units, and most blocks, that are worked on before the queue is looked at again.
 const WAVE_MAX: usize = 512;
 /// Memory of a candidate trace, about: in the set of those seen and in the queue.
 const CANDIDATE_BYTES: usize = 128;
@@ -44,7 +47,7 @@ struct Waiting {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Work {
-    /// A block to compile the conditions for.
+    /// A block to compile the conditions for, which tells what of it must be scanned.
     Block(usize),
     /// A unit to scan.
     Unit(Unit),
@@ -58,8 +61,19 @@ enum Unit {
     Granule { block: usize, granule: usize },
 }
 
-/// A unit, and the traces with a matching span there.
-type Scanned = (Unit, Result<Vec<Match>, StoreError>);
+/// What stands in a wave.
+#[derive(Debug, Clone, Copy)]
+enum Task {
+    Open(usize),
+    Scan(Unit),
+}
+
+/// What came of a task.
+#[derive(Debug)]
+enum Done<'a> {
+    Opened(usize, Result<Option<Plan<'a>>, StoreError>),
+    Scanned(Unit, Result<Vec<Match>, StoreError>),
+}
 
 #[derive(Debug)]
 struct Search<'a> {
@@ -106,7 +120,14 @@ pub(crate) fn find_traces(
     Ok(search.finish())
 }
 
-impl Search<'_> {
+/// Most that a wave takes.
+#[derive(Debug)]
+struct WaveSizes {
+    blocks: usize,
+    units: usize,
+}
+
+impl<'a> Search<'a> {
     fn overlaps(&self, (earliest, latest): (u64, u64)) -> bool {
         earliest <= *self.starts_wanted.end() && latest >= *self.starts_wanted.start()
     }
@@ -139,24 +160,23 @@ impl Search<'_> {
     }
 
     fn run(&mut self) -> Result<(), StoreError> {
-        let mut wave_size = 1;
+        let mut sizes = WaveSizes { blocks: 1, units: 1 };
         while let Some(next) = self.waiting.pop() {
             if self.is_complete(next.bound) {
                 return Ok(());
             }
             match next.work {
-                Work::Block(number) => self.open_block(number),
                 Work::Candidate { trace_id, home } => {
                     self.question.check()?;
                     self.resolve(trace_id, home, next.bound);
                 }
-                Work::Unit(unit) => {
+                Work::Unit(_) | Work::Block(_) => {
                     if let Some(warning) = self.exhausted() {
                         self.give_up(warning)?;
                         return Ok(());
                     }
-                    self.scan_wave(unit, wave_size)?;
-                    wave_size = (wave_size * 2).min(WAVE_MAX);
+                    let wave = self.wave(next, &mut sizes);
+                    self.work_off(&wave)?;
                 }
             }
         }
@@ -197,12 +217,76 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn open_block(&mut self, number: usize) {
-        let snapshot = self.snapshot;
-        let block = &snapshot.blocks[number];
-        let Ok(open) = block.readable() else { return };
+    /// The first of the queue, and those that stand next in it and can be worked on at the same time. Each wave is larger
+    /// than the last: the newest traces often stand in the first unit.
+    fn wave(&mut self, first: Waiting, sizes: &mut WaveSizes) -> Vec<Task> {
+        let (mut blocks, mut units) = (0, 0);
+        let mut wave = Vec::new();
+        let mut next = Some(first);
+        while let Some(waiting) = next {
+            match waiting.work {
+                Work::Block(number) if blocks < sizes.blocks => {
+                    blocks += 1;
+                    wave.push(Task::Open(number));
+                }
+                Work::Unit(unit) if units < sizes.units => {
+                    units += 1;
+                    wave.push(Task::Scan(unit));
+                }
+                _ => {
+                    self.waiting.push(waiting);
+                    break;
+                }
+            }
+            next = self.waiting.pop();
+        }
+        if blocks == sizes.blocks {
+            sizes.blocks = (blocks * 2).min(WAVE_MAX);
+        }
+        if units == sizes.units {
+            sizes.units = (units * 2).min(WAVE_MAX);
+        }
+        wave
+    }
+
+    /// Opens and scans what is in a wave.
+    fn work_off(&mut self, wave: &[Task]) -> Result<(), StoreError> {
+        self.announce(wave);
+        let piece = |done: &mut Vec<Done<'a>>, place: usize| {
+            done.push(match wave[place] {
+                Task::Open(number) => Done::Opened(number, self.compile(number)),
+                Task::Scan(unit) => Done::Scanned(unit, self.scan(unit)),
+            });
+            Ok(())
+        };
+        let done = self.question.work(wave.len(), Vec::new, piece)?;
+        for done in done.into_iter().flatten() {
+            match done {
+                Done::Opened(number, plan) => self.opened(number, plan),
+                Done::Scanned(unit, outcome) => {
+                    self.scanned.granules_read += 1;
+                    self.scanned.spans += self.unit_rows(unit);
+                    match outcome {
+                        Ok(matches) => self.add_candidates(unit, matches),
+                        Err(error) => drop(self.warnings.insert(self.unit_warning(unit, &error))),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The plan of a block; `None` where nothing in it can match.
+    fn compile(&self, number: usize) -> Result<Option<Plan<'a>>, StoreError> {
+        let Ok(open) = self.snapshot.blocks[number].readable() else { return Ok(None) };
         let compiled = Plan::compile(&self.request.conditions, &SegmentDictionaries(&open.segment));
-        let plan = match compiled.map_err(open.failed()) {
+        compiled.map_err(open.failed())
+    }
+
+    /// Puts the granules of a block that may have matches into the queue.
+    fn opened(&mut self, number: usize, plan: Result<Option<Plan<'a>>, StoreError>) {
+        let block = &self.snapshot.blocks[number];
+        let plan = match plan {
             Ok(Some(plan)) => plan,
             Ok(None) => return,
             Err(error) => {
@@ -210,6 +294,7 @@ impl Search<'_> {
                 return;
             }
         };
+        let Ok(open) = block.readable() else { return };
         for (granule, stats) in open.segment.granules().iter().enumerate() {
             let starts = (stats.start_min_unix_nanos, stats.start_max_unix_nanos);
             if self.overlaps(starts) && plan.may_match(stats) {
@@ -219,37 +304,11 @@ impl Search<'_> {
         self.plans[number] = Some(plan);
     }
 
-    /// Scans a unit, and those that stand next in the queue with it.
-    fn scan_wave(&mut self, first: Unit, size: usize) -> Result<(), StoreError> {
-        let mut wave = vec![first];
-        while wave.len() < size
-            && let Some(&Waiting { work: Work::Unit(unit), .. }) = self.waiting.peek()
-        {
-            self.waiting.pop();
-            wave.push(unit);
-        }
-        self.announce(&wave);
-        let piece = |scanned: &mut Vec<Scanned>, place: usize| {
-            scanned.push((wave[place], self.scan(wave[place])));
-            Ok(())
-        };
-        let scanned = self.question.work(wave.len(), Vec::new, piece)?;
-        for (unit, outcome) in scanned.into_iter().flatten() {
-            self.scanned.granules_read += 1;
-            self.scanned.spans += self.unit_rows(unit);
-            match outcome {
-                Ok(matches) => self.add_candidates(unit, matches),
-                Err(error) => drop(self.warnings.insert(self.unit_warning(unit, &error))),
-            }
-        }
-        Ok(())
-    }
-
     /// Tells the blocks of a wave which granules are scanned next.
-    fn announce(&self, wave: &[Unit]) {
+    fn announce(&self, wave: &[Task]) {
         let mut granules = BTreeMap::<usize, Vec<usize>>::new();
-        for unit in wave {
-            if let Unit::Granule { block, granule } = *unit {
+        for task in wave {
+            if let Task::Scan(Unit::Granule { block, granule }) = *task {
                 granules.entry(block).or_default().push(granule);
             }
         }
@@ -277,8 +336,10 @@ impl Search<'_> {
                 let Ok(open) = self.snapshot.blocks[block].readable() else {
                     return Ok(Vec::new());
                 };
-                let columns = GranuleColumns { segment: &open.segment, granule };
-                scan::scan(plan, &columns, &self.starts_wanted, true).map_err(open.failed())
+                let columns = GranuleColumns::new(&open.segment, granule);
+                let matches = columns
+                    .and_then(|columns| scan::scan(plan, &columns, &self.starts_wanted, true));
+                matches.map_err(open.failed())
             }
         }
     }

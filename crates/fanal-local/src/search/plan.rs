@@ -4,9 +4,12 @@
 //! meaning is that of `SpanCondition::matches`.
 
 use super::cell::{CellTest, Entries};
+use super::class_filter::ClassFilter;
 use super::columns::{CodedColumn, Columns, Dictionaries};
 use crate::segment::{AttributeOwner, Granule, SegmentError};
 use fanal_base::cast;
+use fanal_model::nested;
+use fanal_model::resource::attributes_of;
 use fanal_model::{SpanKind, StatusCode};
 use fanal_storage::{AttributeCondition, AttributeLevel, SpanCondition};
 
@@ -14,10 +17,12 @@ use fanal_storage::{AttributeCondition, AttributeLevel, SpanCondition};
 #[derive(Debug, Default)]
 pub(crate) struct Plan<'q> {
     leaves: Vec<Leaf<'q>>,
+    /// What the class of a span tells of the conditions, where it tells anything.
+    classes: Option<ClassFilter>,
 }
 
 #[derive(Debug)]
-enum Leaf<'q> {
+pub(super) enum Leaf<'q> {
     Codes(CodedColumn, Codes),
     Kind(SpanKind),
     Status(StatusCode),
@@ -29,14 +34,14 @@ enum Leaf<'q> {
 }
 
 #[derive(Debug)]
-enum Probe<'q> {
+pub(super) enum Probe<'q> {
     Codes(CodedColumn, Codes),
     Cells { owner: AttributeOwner, column: u32, test: CellTest<'q> },
 }
 
 /// A set of dictionary codes.
 #[derive(Debug, Default)]
-struct Codes {
+pub(super) struct Codes {
     /// Ascending.
     list: Vec<u32>,
     /// By code.
@@ -51,8 +56,13 @@ impl Codes {
     }
 
     #[inline]
-    fn contains(&self, code: u32) -> bool {
+    pub(super) fn contains(&self, code: u32) -> bool {
         self.is_in.get(cast::index(code)).copied().unwrap_or(false)
+    }
+
+    /// Of all codes about so many pass, in 1/1024.
+    fn share(&self) -> usize {
+        self.list.len() * 1024 / self.is_in.len().max(1)
     }
 }
 
@@ -76,7 +86,14 @@ impl<'q> Plan<'q> {
             leaves.push(leaf);
         }
         leaves.sort_by_key(Leaf::cost);
-        Ok(Some(Self { leaves }))
+        let classes = match dictionaries.classes()? {
+            Some(classes) => ClassFilter::compile(&leaves, classes, dictionaries)?,
+            None => None,
+        };
+        if classes.as_ref().is_some_and(ClassFilter::is_hopeless) {
+            return Ok(None);
+        }
+        Ok(Some(Self { leaves, classes }))
     }
 
     /// Whether there is no condition.
@@ -95,13 +112,40 @@ impl<'q> Plan<'q> {
         columns: &impl Columns,
         rows: &mut [bool],
     ) -> Result<(), SegmentError> {
-        for leaf in &self.leaves {
+        let mut class_codes = None;
+        let class_place = self.class_place();
+        for (place, leaf) in self.leaves.iter().enumerate() {
+            if place == class_place
+                && let Some(filter) = &self.classes
+            {
+                let codes = columns.class_codes(&filter.classes)?;
+                keep(rows, &codes, |&code| filter.may_pass(code));
+                class_codes = Some(codes);
+            }
             if !rows.contains(&true) {
                 return Ok(());
             }
-            leaf.evaluate(columns, rows)?;
+            let is_settled = match (&self.classes, &class_codes) {
+                (Some(filter), Some(codes)) => filter.settles(place, codes, rows),
+                _ => false,
+            };
+            if !is_settled {
+                leaf.evaluate(columns, rows)?;
+            }
         }
         Ok(())
+    }
+
+    /// Before which leaf the classes are looked at: that of resources may leave fewer rows.
+    fn class_place(&self) -> usize {
+        match (self.leaves.first(), &self.classes) {
+            (Some(Leaf::Codes(CodedColumn::Resources, codes)), Some(filter))
+                if self.leaves.len() > 1 && codes.share() < filter.share() =>
+            {
+                1
+            }
+            _ => 0,
+        }
     }
 }
 
@@ -111,8 +155,10 @@ fn compile_leaf<'q>(
 ) -> Result<Leaf<'q>, SegmentError> {
     Ok(match condition {
         SpanCondition::Service(name) => {
-            let resources = dictionaries.resources()?;
-            let codes = Codes::of(resources.iter(), |resource| resource.service_name() == name);
+            let summary = dictionaries.resource_summary()?;
+            let wanted = summary.services.iter().position(|service| **service == **name);
+            let wanted = wanted.map(cast::narrow);
+            let codes = Codes::of(summary.service_of.iter(), |&service| Some(service) == wanted);
             Leaf::Codes(CodedColumn::Resources, codes)
         }
         SpanCondition::Name(name) => {
@@ -147,10 +193,11 @@ fn probes<'q>(
     for level in &condition.levels {
         let owner = match level {
             AttributeLevel::Resource => {
-                let resources = dictionaries.resources()?;
-                let passes =
-                    |resource: &fanal_model::Resource| condition.passes_any(&resource.attributes);
-                push_codes(&mut probes, CodedColumn::Resources, resources.iter(), passes);
+                if dictionaries.resource_summary()?.has_key(&condition.key) {
+                    let resources = dictionaries.resources()?;
+                    let passes = |resource: &[u8]| resource_passes(condition, resource);
+                    push_codes(&mut probes, CodedColumn::Resources, resources.iter(), passes);
+                }
                 continue;
             }
             AttributeLevel::Scope => {
@@ -168,11 +215,17 @@ fn probes<'q>(
     Ok(probes)
 }
 
-fn push_codes<'e, T: 'e>(
+fn resource_passes(condition: &AttributeCondition, resource: &[u8]) -> bool {
+    attributes_of(resource)
+        .filter(|(key, _)| *key == condition.key.as_bytes())
+        .any(|(_, value)| nested::decode_ref(value).is_ok_and(|value| condition.test.passes(value)))
+}
+
+fn push_codes<T>(
     probes: &mut Vec<Probe<'_>>,
     column: CodedColumn,
-    entries: impl Iterator<Item = &'e T>,
-    passes: impl Fn(&'e T) -> bool,
+    entries: impl Iterator<Item = T>,
+    passes: impl Fn(T) -> bool,
 ) {
     let codes = Codes::of(entries, passes);
     if !codes.list.is_empty() {
@@ -234,7 +287,8 @@ impl Leaf<'_> {
     fn evaluate(&self, columns: &impl Columns, rows: &mut [bool]) -> Result<(), SegmentError> {
         match self {
             Self::Codes(column, codes) => {
-                keep(rows, &columns.codes(*column)?, |&code| codes.contains(code));
+                let values = columns.codes(*column, Some(rows))?;
+                keep(rows, &values, |&code| codes.contains(code));
             }
             Self::Kind(kind) => {
                 keep(rows, &columns.kinds()?, |&code| SpanKind::from_code(code) == *kind);
@@ -247,8 +301,14 @@ impl Leaf<'_> {
                 let codes = columns.status_codes()?;
                 keep(rows, &codes, |&code| StatusCode::from_code(code) != *unwanted);
             }
-            Self::DurationMin(min) => keep(rows, &columns.durations()?, |nanos| nanos >= min),
-            Self::DurationMax(max) => keep(rows, &columns.durations()?, |nanos| nanos <= max),
+            Self::DurationMin(min) => {
+                let durations = columns.durations(Some(rows))?;
+                keep(rows, &durations, |nanos| nanos >= min);
+            }
+            Self::DurationMax(max) => {
+                let durations = columns.durations(Some(rows))?;
+                keep(rows, &durations, |nanos| nanos <= max);
+            }
             Self::Any(probes) => {
                 let mut passing = vec![false; rows.len()];
                 for probe in probes {
@@ -285,7 +345,7 @@ impl Probe<'_> {
     fn mark(&self, columns: &impl Columns, passing: &mut [bool]) -> Result<(), SegmentError> {
         match self {
             Self::Codes(column, codes) => {
-                let values = columns.codes(*column)?;
+                let values = columns.codes(*column, None)?;
                 for (row, &code) in passing.iter_mut().zip(values.iter()) {
                     *row |= codes.contains(code);
                 }

@@ -99,11 +99,6 @@ impl<'q> Totals<'q> {
         Self { registry, measures, indices, groups, tallies, left_out: 0 }
     }
 
-    /// Groups that have an index.
-    pub(crate) fn group_count(&self) -> usize {
-        self.groups.len()
-    }
-
     /// The index of a group; `None` where it is left out.
     pub(crate) fn group(&mut self, numbers: GroupNumbers) -> Result<Option<u32>, StoreError> {
         if let Some(&index) = self.indices.get(&numbers) {

@@ -68,9 +68,9 @@ impl Words<'_> {
     }
 }
 
-/// Calls `emit` with each of `count` values of 1 to 64 bits. `bytes` has at least [`packed_bytes`] of them.
+/// Calls `emit` with `count` values of 1 to 64 bits, a group at a time. `bytes` has at least [`packed_bytes`] of them.
 #[inline]
-pub(super) fn unpack(bytes: &[u8], count: usize, width: u32, mut emit: impl FnMut(u64)) {
+pub(super) fn unpack(bytes: &[u8], count: usize, width: u32, mut emit: impl FnMut(&[u64])) {
     let mask = if width >= 64 { u64::MAX } else { (1 << width) - 1 };
     let step = cast::index(width);
     let groups = count / 8;
@@ -78,22 +78,24 @@ pub(super) fn unpack(bytes: &[u8], count: usize, width: u32, mut emit: impl FnMu
     let direct = (0..groups).take_while(|group| (group + 1) * step + 16 <= bytes.len()).count();
     for group in 0..direct {
         let Some(window) = bytes.get(group * step..(group + 1) * step + 16) else { break };
+        let mut values = [0; 8];
         if width <= 8 {
             let word = load(window, 0);
-            for lane in 0..8 {
-                emit(word >> (lane * width) & mask);
+            for (value, lane) in values.iter_mut().zip(0_u32..) {
+                *value = word >> (lane * width) & mask;
             }
         } else {
-            for lane in 0..8_u32 {
-                emit(value_at(window, lane * width, mask));
+            for (value, lane) in values.iter_mut().zip(0_u32..) {
+                *value = value_at(window, lane * width, mask);
             }
         }
+        emit(&values);
     }
     let tail = bytes.get(direct * step..).unwrap_or_default();
     let padded = [tail, &[0; 16]].concat();
     let mut bit = 0;
     for _ in direct * 8..count {
-        emit(value_at(&padded, bit, mask));
+        emit(&[value_at(&padded, bit, mask)]);
         bit += width;
     }
 }
@@ -129,7 +131,7 @@ mod tests {
                 pack(&values, 0, width, &mut bytes);
                 assert_eq!(bytes.len(), packed_bytes(count, width), "{width} {count}");
                 let mut read = Vec::new();
-                unpack(&bytes, count, width, |value| read.push(value));
+                unpack(&bytes, count, width, |values| read.extend_from_slice(values));
                 assert_eq!(read, values, "{width} {count}");
                 let base = !mask / 2;
                 let raised: Vec<u64> = values.iter().map(|value| value + base).collect();

@@ -1,18 +1,16 @@
-//! Decoded dictionaries, resources, scopes, shapes, classes and fixed values of one open segment, up to a limit.
+//! Decoded dictionaries, shapes, classes, fixed values and the summary of resources of one open segment, up to a limit.
 
 use super::classes::Classes;
 use super::fixed::FixedValues;
 use super::reader::Shapes;
+use super::resources::ResourceSummary;
 use super::{AttributeOwner, DictionaryId};
-use fanal_model::{BytesTable, Resource, Scope};
+use fanal_model::BytesTable;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes kept for one segment. What would exceed it empties the cache first.
 const CACHE_BYTES_MAX: usize = 8 << 20;
-
-/// Memory of a decoded resource or scope, in times of its encoding, about.
-const DECODED_FACTOR: usize = 6;
 
 /// What is kept.
 #[derive(Debug, Default)]
@@ -26,8 +24,7 @@ struct Inner {
     shapes: HashMap<AttributeOwner, Shapes>,
     classes: Option<Arc<Classes>>,
     fixed: HashMap<u32, Arc<FixedValues>>,
-    resources: Option<Arc<[Resource]>>,
-    scopes: Option<Arc<[Scope]>>,
+    resources: Option<Arc<ResourceSummary>>,
     bytes: usize,
 }
 
@@ -46,24 +43,14 @@ impl Cache {
         inner.dictionaries.insert(id, Arc::clone(table));
     }
 
-    pub(super) fn resources(&self) -> Option<Arc<[Resource]>> {
+    pub(super) fn resource_summary(&self) -> Option<Arc<ResourceSummary>> {
         self.lock().resources.clone()
     }
 
-    pub(super) fn keep_resources(&self, resources: &Arc<[Resource]>, encoded_bytes: usize) {
+    pub(super) fn keep_resource_summary(&self, summary: &Arc<ResourceSummary>) {
         let mut inner = self.lock();
-        inner.make_room(encoded_bytes * DECODED_FACTOR);
-        inner.resources = Some(Arc::clone(resources));
-    }
-
-    pub(super) fn scopes(&self) -> Option<Arc<[Scope]>> {
-        self.lock().scopes.clone()
-    }
-
-    pub(super) fn keep_scopes(&self, scopes: &Arc<[Scope]>, encoded_bytes: usize) {
-        let mut inner = self.lock();
-        inner.make_room(encoded_bytes * DECODED_FACTOR);
-        inner.scopes = Some(Arc::clone(scopes));
+        inner.make_room(summary.memory_bytes());
+        inner.resources = Some(Arc::clone(summary));
     }
 
     pub(super) fn shapes(&self, owner: AttributeOwner) -> Option<Shapes> {

@@ -21,10 +21,12 @@ const UNSHARED: Flaw = Flaw("pages with shared tables");
 
 /// Reads the columns of some pages of a granule. Every column has the values of these pages' rows alone.
 #[derive(Debug)]
-pub(super) struct GranuleReader<'a> {
+pub(crate) struct GranuleReader<'a> {
     segment: &'a Segment,
     pub(super) granule: &'a Granule,
     pages: Range<usize>,
+    /// By page of the granule: whether its rows are looked at; empty: they all are.
+    needed: Vec<bool>,
     ahead: Option<Ahead>,
     /// Class of each row.
     class_codes: OnceCell<Vec<u32>>,
@@ -34,7 +36,21 @@ impl<'a> GranuleReader<'a> {
     /// Access to the pages that hold some rows, which are counted within the granule.
     pub(super) fn new(segment: &'a Segment, granule: &'a Granule, rows: &Range<usize>) -> Self {
         let pages = granule.pages_of(rows);
-        Self { segment, granule, pages, ahead: None, class_codes: OnceCell::new() }
+        let class_codes = OnceCell::new();
+        Self { segment, granule, pages, needed: Vec::new(), ahead: None, class_codes }
+    }
+
+    /// The same of a whole granule for a caller who looks at marked rows only: in columns with a value a row, pages
+    /// without a mark need not be decoded, and may then be zeros.
+    pub(crate) fn of_marked(&self, marks: &[bool]) -> Self {
+        let mut needed = Vec::with_capacity(self.granule.page_ends.len());
+        let mut start = 0;
+        for &end in &self.granule.page_ends {
+            let end = cast::index(end);
+            needed.push(marks.get(start..end).is_none_or(|marks| marks.contains(&true)));
+            start = end;
+        }
+        Self { needed, ..Self::new(self.segment, self.granule, &(0..self.granule.row_count())) }
     }
 
     /// Reads the chunks from the front of the granule to `end` in one piece, where all pages are wanted.
@@ -84,6 +100,7 @@ impl<'a> GranuleReader<'a> {
             ahead: self.ahead.as_ref(),
             granule: self.granule,
             pages: self.pages.clone(),
+            needed: if matches!(count, Count::Rows) { &self.needed } else { &[] },
             extent,
             part,
             count,
@@ -142,7 +159,7 @@ impl<'a> GranuleReader<'a> {
     }
 
     /// Class of each row, each below the number of classes.
-    pub(super) fn class_codes(&self, classes: &Classes) -> Result<&[u32], SegmentError> {
+    pub(crate) fn class_codes(&self, classes: &Classes) -> Result<&[u32], SegmentError> {
         if let Some(codes) = self.class_codes.get() {
             return Ok(codes);
         }
@@ -168,12 +185,12 @@ impl<'a> GranuleReader<'a> {
     }
 
     /// Kinds, numbers of OTLP as sent.
-    pub(super) fn kinds(&self) -> Result<Vec<u8>, SegmentError> {
+    pub(crate) fn kinds(&self) -> Result<Vec<u8>, SegmentError> {
         self.classed(Column::Kinds, |classes| &classes.kinds)
     }
 
     /// Status codes, numbers of OTLP as sent.
-    pub(super) fn status_codes(&self) -> Result<Vec<u8>, SegmentError> {
+    pub(crate) fn status_codes(&self) -> Result<Vec<u8>, SegmentError> {
         self.classed(Column::StatusCodes, |classes| &classes.status_codes)
     }
 
@@ -187,7 +204,7 @@ impl<'a> GranuleReader<'a> {
         self.decode_integers(column)
     }
 
-    pub(super) fn trace_ids(&self) -> Result<Vec<TraceId>, SegmentError> {
+    pub(crate) fn trace_ids(&self) -> Result<Vec<TraceId>, SegmentError> {
         self.decode(Column::TraceIds, ids::read_trace_ids)?
             .ok_or_else(|| self.corrupt(Column::TraceIds, "no chunk"))
     }
@@ -220,6 +237,56 @@ impl<'a> GranuleReader<'a> {
         Ok(durations.into_iter().map(unzigzag).collect())
     }
 
+    /// Starts, nanoseconds since the Unix epoch.
+    pub(crate) fn starts(&self) -> Result<Vec<u64>, SegmentError> {
+        self.by_row(Column::Starts)
+    }
+
+    /// Durations in nanoseconds, 0 where the end is not after the start.
+    pub(crate) fn durations(&self) -> Result<Vec<u64>, SegmentError> {
+        let signed = self.signed_durations()?;
+        let latest = self.granule.start_max_unix_nanos.max(self.granule.end_max_unix_nanos);
+        if i64::try_from(latest).is_ok() {
+            return Ok(signed.into_iter().map(|nanos| u64::try_from(nanos).unwrap_or(0)).collect());
+        }
+        // Differences of such times wrap: only the start tells on which side the end lies.
+        let starts: Vec<u64> = self.by_row(Column::Starts)?;
+        let exact = |(start, duration): (u64, i64)| {
+            start.wrapping_add(duration.cast_unsigned()).saturating_sub(start)
+        };
+        Ok(starts.into_iter().zip(signed).map(exact).collect())
+    }
+
+    /// Values of an attribute column; `None` where the granule has none.
+    pub(crate) fn attribute_values(
+        &self,
+        owner: AttributeOwner,
+        column: u32,
+    ) -> Result<Option<ColumnValues>, SegmentError> {
+        let stats = self.granule.attribute(owner, column);
+        stats.map(|stats| self.values(stats)).transpose()
+    }
+
+    /// For each value of an attribute column, the row (event, link) within the granule that it belongs to.
+    pub(crate) fn attribute_rows(
+        &self,
+        owner: AttributeOwner,
+        column: u32,
+    ) -> Result<Vec<u32>, SegmentError> {
+        let shapes = self.segment.shapes(owner)?;
+        let uses: Vec<usize> = shapes
+            .iter()
+            .map(|shape| shape.iter().filter(|&&used| used == column).count())
+            .collect();
+        let codes = self.shapes(owner, shapes.len())?;
+        let mut rows = Vec::new();
+        for (row, code) in (0..).zip(codes) {
+            let count = uses.get(cast::index(code)).copied().unwrap_or(0);
+            rows.extend(std::iter::repeat_n(row, count));
+        }
+        Ok(rows)
+    }
+
     /// Texts of a column of any owner.
     pub(super) fn texts(&self, text: TextColumn) -> Result<TextValues, SegmentError> {
         let column = text.column();
@@ -248,7 +315,7 @@ impl<'a> GranuleReader<'a> {
     }
 
     /// Codes of a column that always has a dictionary.
-    pub(super) fn codes(&self, column: TextColumn) -> Result<Vec<u32>, SegmentError> {
+    pub(crate) fn codes(&self, column: TextColumn) -> Result<Vec<u32>, SegmentError> {
         match self.texts(column)? {
             TextValues::Coded(codes) => Ok(codes),
             TextValues::Local(_) => Err(self.corrupt(column.column(), "no dictionary")),
@@ -256,7 +323,7 @@ impl<'a> GranuleReader<'a> {
     }
 
     /// By row: one past its last event or link, counted within the pages.
-    pub(super) fn item_ends(&self, owner: AttributeOwner) -> Result<Vec<u32>, SegmentError> {
+    pub(crate) fn item_ends(&self, owner: AttributeOwner) -> Result<Vec<u32>, SegmentError> {
         let (column, total) = match owner {
             AttributeOwner::Link => (Column::LinkCounts, self.granule.link_count),
             _ => (Column::EventCounts, self.granule.event_count),

@@ -160,11 +160,31 @@ impl<'a> Lane<'a> {
 
 /// Where the values of a row come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+pub(crate) enum Source {
     /// The granule stores so many.
     Stored(u32),
     /// The value of this index, of the class.
     Fixed(u32),
+}
+
+/// What classes tell of one column.
+#[derive(Debug)]
+pub(crate) struct ClassCells {
+    /// By class.
+    pub sources: Vec<Source>,
+    /// The values of [`Source::Fixed`].
+    pub values: Option<ColumnValues>,
+}
+
+impl ClassCells {
+    /// Of a column of which nothing is fixed.
+    pub(super) fn stored(column: u32, classes: &Classes, shapes: &Shapes) -> Self {
+        let sources = classes.shapes.iter().map(|&shape| {
+            let shape = shapes.get(cast::index(shape)).map_or(&[][..], |shape| shape);
+            Source::Stored(cast::narrow(uses(shape, column)))
+        });
+        Self { sources: sources.collect(), values: None }
+    }
 }
 
 /// What classes fix of one column.
@@ -204,6 +224,11 @@ impl FixedValues {
             shapes.get(cast::index(shape)).is_some_and(|shape| uses(shape, column) == 1)
         };
         classes.shapes.iter().filter(is_once).count()
+    }
+
+    /// The same for searches.
+    pub(super) fn cells(&self) -> ClassCells {
+        ClassCells { sources: self.sources.clone(), values: Some(self.values.clone()) }
     }
 
     /// Bytes of memory held.

@@ -48,7 +48,7 @@ pub(super) enum Nature {
 }
 
 /// An unsigned integer of 32 or 64 bits.
-pub(super) trait Word: Copy + Ord {
+pub(super) trait Word: Copy + Ord + Default {
     fn wide(self) -> u64;
     /// The low bits; callers have checked that nothing is lost.
     fn low(wide: u64) -> Self;
@@ -330,16 +330,21 @@ fn read_frame<T: Word>(
     }
     let bytes = reader.take(bits::packed_bytes(count, width))?;
     let span = if width == 64 { u64::MAX } else { (1 << width) - 1 };
+    values.reserve(count);
     if checked::<T>(base, span).is_ok() {
-        bits::unpack(bytes, count, width, |value| values.push(T::low(base + value)));
+        bits::unpack(bytes, count, width, |group| {
+            values.extend(group.iter().map(|value| T::low(base + value)));
+        });
         return Ok(());
     }
     // The width could hold more than the values do: look at each.
     let mut is_inside = true;
-    bits::unpack(bytes, count, width, |value| {
-        let sum = base.checked_add(value).filter(|&sum| sum <= T::MAX);
-        is_inside &= sum.is_some();
-        values.push(T::low(sum.unwrap_or(0)));
+    bits::unpack(bytes, count, width, |group| {
+        values.extend(group.iter().map(|&value| {
+            let sum = base.checked_add(value).filter(|&sum| sum <= T::MAX);
+            is_inside &= sum.is_some();
+            T::low(sum.unwrap_or(0))
+        }));
     });
     if is_inside { Ok(()) } else { Err(Flaw("integer out of range")) }
 }
@@ -382,6 +387,18 @@ fn read_planes<T: Word>(reader: &mut Reader<'_>, count: usize) -> Result<Vec<T>,
         return Err(Flaw("number of integers"));
     }
     checked::<T>(base, 0)?;
+    let span = if planes == 1 { u64::from(u8::MAX) } else { u64::from(u16::MAX) };
+    if checked::<T>(base, span).is_ok() {
+        let value = |low: u8, high: u8| T::low(base + u64::from(u16::from_le_bytes([low, high])));
+        match planes {
+            1 => return Ok(bytes.iter().map(|&byte| value(byte, 0)).collect()),
+            2 => {
+                let (low, high) = bytes.split_at(count);
+                return Ok(low.iter().zip(high).map(|(&low, &high)| value(low, high)).collect());
+            }
+            _ => {}
+        }
+    }
     let mut wide = vec![base; count];
     for (plane, shift) in bytes.chunks(count.max(1)).zip([0, 8, 16, 24]) {
         for (value, &byte) in wide.iter_mut().zip(plane) {

@@ -26,6 +26,7 @@ mod join;
 mod layout;
 mod pages;
 mod reader;
+mod resources;
 mod shared;
 mod source;
 mod statistics;
@@ -34,11 +35,14 @@ mod tokens;
 mod trailer;
 
 pub use classes::Classes;
+pub(crate) use columns::GranuleReader;
 pub use encode::encode;
 pub use error::SegmentError;
+pub(crate) use fixed::{ClassCells, Source};
 pub use granule::{AttributeStats, CodeSet, Granule, NumericRange};
 pub use inventory::Part;
 pub use reader::{Segment, Shapes};
+pub use resources::{ResourceSummary, SERVICE_KEY};
 pub use source::ReadAt;
 
 use fanal_model::{AttributeType, DictionaryColumn};

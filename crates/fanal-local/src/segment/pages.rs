@@ -171,9 +171,11 @@ pub(super) trait Values: Sized {
     fn append(&mut self, next: Self) -> Result<(), Flaw>;
     /// Keeps a range, which is within the count.
     fn keep(&mut self, range: Range<usize>);
+    /// Zeros in place of a page that nobody looks at; `None` where pages cannot be left out.
+    fn filler(count: usize) -> Option<Self>;
 }
 
-impl<T> Values for Vec<T> {
+impl<T: Default + Clone> Values for Vec<T> {
     fn count(&self) -> usize {
         self.len()
     }
@@ -186,6 +188,10 @@ impl<T> Values for Vec<T> {
     fn keep(&mut self, range: Range<usize>) {
         self.truncate(range.end);
         self.drain(..range.start.min(self.len()));
+    }
+
+    fn filler(count: usize) -> Option<Self> {
+        Some(vec![T::default(); count])
     }
 }
 
@@ -217,6 +223,10 @@ impl Values for TextValues {
             Self::Coded(codes) => codes.keep(range),
             Self::Local(texts) => texts.codes.keep(range),
         }
+    }
+
+    fn filler(_: usize) -> Option<Self> {
+        None
     }
 }
 
@@ -252,6 +262,10 @@ impl Values for ColumnValues {
             Self::Float(values) => values.keep(range),
         }
     }
+
+    fn filler(_: usize) -> Option<Self> {
+        None
+    }
 }
 
 /// How many values a column has.
@@ -270,6 +284,8 @@ pub(super) struct PagedChunk<'a> {
     pub(super) granule: &'a Granule,
     /// The pages wanted.
     pub(super) pages: Range<usize>,
+    /// By page of the granule: whether its values are looked at; empty: they all are.
+    pub(super) needed: &'a [bool],
     pub(super) extent: Extent,
     pub(super) part: &'static str,
     pub(super) count: Count,
@@ -421,17 +437,28 @@ impl PagedChunk<'_> {
             if count == 0 && extent.length == 0 {
                 continue;
             }
+            if self.needed.get(page) == Some(&false)
+                && let Some(filler) = V::filler(count)
+            {
+                self.append(&mut all, filler)?;
+                continue;
+            }
             let rows = start(row_ends)..row_ends[page];
             let values = decode_chunk(self.source, Some(ahead), extent, self.part, |reader| {
                 let values = decode(reader, count, rows)?;
                 if values.count() == count { Ok(values) } else { Err(Flaw("number of values")) }
             })?;
-            match &mut all {
-                None => all = Some(values),
-                Some(all) => all.append(values).map_err(|flaw| self.corrupt(flaw.0))?,
-            }
+            self.append(&mut all, values)?;
         }
         Ok(all)
+    }
+
+    fn append<V: Values>(&self, all: &mut Option<V>, next: V) -> Result<(), SegmentError> {
+        match all {
+            None => *all = Some(next),
+            Some(all) => all.append(next).map_err(|flaw| self.corrupt(flaw.0))?,
+        }
+        Ok(())
     }
 }
 

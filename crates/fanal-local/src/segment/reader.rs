@@ -8,10 +8,11 @@ use super::chunk::decode_chunk;
 use super::classes::Classes;
 use super::columns::GranuleReader;
 use super::directory::Directory;
-use super::fixed::FixedValues;
+use super::fixed::{ClassCells, FixedValues};
 use super::integers;
 use super::inventory::Part;
 use super::layout::{Column, Extent};
+use super::resources::ResourceSummary;
 use super::text::{ENTRIES_MAX, read_table};
 use super::trailer::{TAIL_BYTES, read_directory};
 use super::{
@@ -20,7 +21,7 @@ use super::{
 };
 use fanal_base::cast;
 use fanal_model::nested::Reader;
-use fanal_model::{BytesTable, Resource, Scope, SpanBatch, SpanId, TraceId};
+use fanal_model::{BytesTable, SpanBatch, SpanId, TraceId};
 use fanal_storage::Projection;
 use std::ops::Range;
 use std::sync::Arc;
@@ -132,28 +133,15 @@ impl Segment {
         Ok(Some(table))
     }
 
-    /// The resources, by code. Cached like dictionaries; one that does not decode is empty.
-    pub fn resources(&self) -> Result<Arc<[Resource]>, SegmentError> {
-        if let Some(resources) = self.cache.resources() {
-            return Ok(resources);
+    /// Services and keys of the resources. Cached like dictionaries.
+    pub fn resource_summary(&self) -> Result<Arc<ResourceSummary>, SegmentError> {
+        if let Some(summary) = self.cache.resource_summary() {
+            return Ok(summary);
         }
         let table = self.dictionary(DictionaryId::Text(TextColumn::Resources))?.unwrap_or_default();
-        let decode = |entry| Resource::decode(entry).unwrap_or_default();
-        let resources: Arc<[Resource]> = table.iter().map(decode).collect();
-        self.cache.keep_resources(&resources, table.memory_bytes());
-        Ok(resources)
-    }
-
-    /// The scopes, by code. Cached like dictionaries; one that does not decode is empty.
-    pub fn scopes(&self) -> Result<Arc<[Scope]>, SegmentError> {
-        if let Some(scopes) = self.cache.scopes() {
-            return Ok(scopes);
-        }
-        let table = self.dictionary(DictionaryId::Text(TextColumn::Scopes))?.unwrap_or_default();
-        let decode = |entry| Scope::decode(entry).unwrap_or_default();
-        let scopes: Arc<[Scope]> = table.iter().map(decode).collect();
-        self.cache.keep_scopes(&scopes, table.memory_bytes());
-        Ok(scopes)
+        let summary = Arc::new(ResourceSummary::of(&table));
+        self.cache.keep_resource_summary(&summary);
+        Ok(summary)
     }
 
     /// Shapes of the attributes of an owner. Cached like dictionaries.
@@ -215,6 +203,20 @@ impl Segment {
         Ok(Some(fixed))
     }
 
+    /// What classes tell of a column of span attributes; `None` where they have no shapes.
+    pub(crate) fn class_cells(&self, column: u32) -> Result<Option<ClassCells>, SegmentError> {
+        let Some(classes) = self.classes()?.filter(|classes| classes.has_shapes()) else {
+            return Ok(None);
+        };
+        Ok(Some(match self.fixed(column)? {
+            Some(fixed) => fixed.cells(),
+            None => {
+                let shapes = self.shapes(AttributeOwner::Span)?;
+                ClassCells::stored(column, &classes, &shapes)
+            }
+        }))
+    }
+
     /// Bytes on disk by part, in the order of the format: what an operator or a developer looks at to see where the
     /// bytes go. Attribute columns are summed over granules, dictionaries are told apart.
     pub fn bytes_by_part(&self) -> Vec<(Part, u64)> {
@@ -240,7 +242,7 @@ impl Segment {
     }
 
     /// Access to the columns of a granule.
-    pub(super) fn granule_reader(&self, index: usize) -> Result<GranuleReader<'_>, SegmentError> {
+    pub(crate) fn granule_reader(&self, index: usize) -> Result<GranuleReader<'_>, SegmentError> {
         let granules = self.granules();
         let granule = granules.get(index).ok_or(SegmentError::OutOfRange {
             part: "granule",
@@ -353,18 +355,7 @@ impl Segment {
 
     /// Durations of a granule in nanoseconds, 0 where the end is not after the start.
     pub fn durations(&self, granule: usize) -> Result<Vec<u64>, SegmentError> {
-        let reader = self.granule_reader(granule)?;
-        let signed = reader.signed_durations()?;
-        let latest = reader.granule.start_max_unix_nanos.max(reader.granule.end_max_unix_nanos);
-        if i64::try_from(latest).is_ok() {
-            return Ok(signed.into_iter().map(|nanos| u64::try_from(nanos).unwrap_or(0)).collect());
-        }
-        // Differences of such times wrap: only the start tells on which side the end lies.
-        let starts: Vec<u64> = reader.by_row(Column::Starts)?;
-        let exact = |(start, duration): (u64, i64)| {
-            start.wrapping_add(duration.cast_unsigned()).saturating_sub(start)
-        };
-        Ok(starts.into_iter().zip(signed).map(exact).collect())
+        self.granule_reader(granule)?.durations()
     }
 
     /// Kinds of a granule, numbers of OTLP as sent.
@@ -429,9 +420,7 @@ impl Segment {
         column: u32,
         granule: usize,
     ) -> Result<Option<ColumnValues>, SegmentError> {
-        let reader = self.granule_reader(granule)?;
-        let stats = reader.granule.attribute(owner, column);
-        stats.map(|stats| reader.values(stats)).transpose()
+        self.granule_reader(granule)?.attribute_values(owner, column)
     }
 
     /// For each value of [`Segment::attribute_values`], the row (event, link) within the granule that it belongs to.
@@ -441,18 +430,7 @@ impl Segment {
         column: u32,
         granule: usize,
     ) -> Result<Vec<u32>, SegmentError> {
-        let shapes = self.shapes(owner)?;
-        let uses: Vec<usize> = shapes
-            .iter()
-            .map(|shape| shape.iter().filter(|&&used| used == column).count())
-            .collect();
-        let codes = self.granule_reader(granule)?.shapes(owner, shapes.len())?;
-        let mut rows = Vec::new();
-        for (row, code) in (0..).zip(codes) {
-            let count = uses.get(cast::index(code)).copied().unwrap_or(0);
-            rows.extend(std::iter::repeat_n(row, count));
-        }
-        Ok(rows)
+        self.granule_reader(granule)?.attribute_rows(owner, column)
     }
 
     /// Spans of whole granules. Dictionaries of the batch hold what its rows use, not more.

@@ -1,0 +1,171 @@
+//! Conditions looked at from the classes of spans: what follows from the code that made a span is tested once for each
+//! class, so that of a granule often nothing but its classes is read.
+//!
+//! Compiled with the plan of a block. Classes say no, yes, or that the columns must be read; never anything that the
+//! columns would not say.
+
+use super::cell::CellTest;
+use super::columns::{Cells, CodedColumn, Dictionaries};
+use super::plan::{Leaf, Probe};
+use crate::segment::{AttributeOwner, Classes, SegmentError, Source};
+use fanal_base::cast;
+use fanal_model::{SpanKind, StatusCode};
+use std::sync::Arc;
+
+/// What a class tells of a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    No,
+    Unsure,
+    Yes,
+}
+
+/// Conditions by class.
+#[derive(Debug)]
+pub(super) struct ClassFilter {
+    /// The classes.
+    pub(super) classes: Arc<Classes>,
+    /// By class: whether no condition says no.
+    passing: Vec<bool>,
+    passing_count: usize,
+    /// By leaf of the plan, by class: whether rows of the class need a look at the columns. Empty: those of all do.
+    unsure: Vec<Vec<bool>>,
+}
+
+impl ClassFilter {
+    /// Of the leaves of a plan; `None` where classes tell nothing of them.
+    pub(super) fn compile(
+        leaves: &[Leaf<'_>],
+        classes: Arc<Classes>,
+        dictionaries: &impl Dictionaries,
+    ) -> Result<Option<Self>, SegmentError> {
+        let mut passing = vec![true; classes.len()];
+        let mut unsure = Vec::with_capacity(leaves.len());
+        for leaf in leaves {
+            let Some(verdicts) = of_leaf(leaf, &classes, dictionaries)? else {
+                unsure.push(Vec::new());
+                continue;
+            };
+            passing.iter_mut().zip(&verdicts).for_each(|(it, told)| *it &= *told != Verdict::No);
+            unsure.push(verdicts.iter().map(|told| *told == Verdict::Unsure).collect());
+        }
+        let passing_count = passing.iter().filter(|passes| **passes).count();
+        let is_useful = unsure.iter().any(|unsure| !unsure.is_empty());
+        Ok(is_useful.then_some(Self { classes, passing, passing_count, unsure }))
+    }
+
+    /// Whether no span of the block can match.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.passing_count == 0
+    }
+
+    /// Of all classes about so many pass, in 1/1024.
+    pub(super) fn share(&self) -> usize {
+        self.passing_count * 1024 / self.classes.len().max(1)
+    }
+
+    /// Whether no condition is known to fail on spans of a class.
+    #[inline]
+    pub(super) fn may_pass(&self, class: u32) -> bool {
+        self.passing.get(cast::index(class)).copied().unwrap_or(false)
+    }
+
+    /// Whether classes alone tell that a condition holds on all marked rows.
+    pub(super) fn settles(&self, leaf: usize, codes: &[u32], marks: &[bool]) -> bool {
+        let Some(unsure) = self.unsure.get(leaf).filter(|unsure| !unsure.is_empty()) else {
+            return false;
+        };
+        let is_unsure = |code: &u32| unsure.get(cast::index(*code)).copied().unwrap_or(true);
+        unsure.iter().all(|unsure| !unsure)
+            || !codes.iter().zip(marks).any(|(code, mark)| *mark && is_unsure(code))
+    }
+}
+
+fn told(passes: bool) -> Verdict {
+    if passes { Verdict::Yes } else { Verdict::No }
+}
+
+/// By class; `None` where classes tell nothing.
+fn of_leaf(
+    leaf: &Leaf<'_>,
+    classes: &Classes,
+    dictionaries: &impl Dictionaries,
+) -> Result<Option<Vec<Verdict>>, SegmentError> {
+    let kinds = |passes: &dyn Fn(SpanKind) -> bool| {
+        of_values(&classes.kinds, |&kind| passes(SpanKind::from_code(kind)))
+    };
+    let status_codes = |passes: &dyn Fn(StatusCode) -> bool| {
+        of_values(&classes.status_codes, |&code| passes(StatusCode::from_code(code)))
+    };
+    Ok(match leaf {
+        Leaf::Codes(column, codes) => {
+            coded(*column, classes).and_then(|all| of_values(all, |&code| codes.contains(code)))
+        }
+        Leaf::Kind(wanted) => kinds(&|kind| kind == *wanted),
+        Leaf::Status(wanted) => status_codes(&|code| code == *wanted),
+        Leaf::StatusNot(unwanted) => status_codes(&|code| code != *unwanted),
+        Leaf::DurationMin(_) | Leaf::DurationMax(_) => None,
+        Leaf::Any(probes) => {
+            let mut any = vec![Verdict::No; classes.len()];
+            for probe in probes {
+                let Some(verdicts) = of_probe(probe, classes, dictionaries)? else {
+                    return Ok(None);
+                };
+                any.iter_mut().zip(verdicts).for_each(|(any, told)| *any = told.max(*any));
+            }
+            Some(any)
+        }
+    })
+}
+
+fn coded(column: CodedColumn, classes: &Classes) -> Option<&[u32]> {
+    match column {
+        CodedColumn::Names => Some(&classes.names),
+        CodedColumn::Scopes => Some(&classes.scopes),
+        CodedColumn::Resources => None,
+    }
+}
+
+/// `None` where the classes do not hold the column.
+fn of_values<T>(values: &[T], passes: impl Fn(&T) -> bool) -> Option<Vec<Verdict>> {
+    (!values.is_empty()).then(|| values.iter().map(|value| told(passes(value))).collect())
+}
+
+fn of_probe(
+    probe: &Probe<'_>,
+    classes: &Classes,
+    dictionaries: &impl Dictionaries,
+) -> Result<Option<Vec<Verdict>>, SegmentError> {
+    match probe {
+        Probe::Codes(column, codes) => {
+            let all = coded(*column, classes);
+            Ok(all.and_then(|all| of_values(all, |&code| codes.contains(code))))
+        }
+        Probe::Cells { owner: AttributeOwner::Span, column, test } => {
+            of_cells(*column, test, dictionaries)
+        }
+        Probe::Cells { .. } => Ok(None),
+    }
+}
+
+fn of_cells(
+    column: u32,
+    test: &CellTest<'_>,
+    dictionaries: &impl Dictionaries,
+) -> Result<Option<Vec<Verdict>>, SegmentError> {
+    let Some(cells) = dictionaries.class_cells(column)? else { return Ok(None) };
+    let mut passing = Vec::new();
+    if let Some(values) = cells.values {
+        for place in test.passing(&Cells::from(values)) {
+            let place = cast::index(place);
+            passing.resize(passing.len().max(place + 1), false);
+            passing[place] = true;
+        }
+    }
+    let verdict = |source: &Source| match source {
+        Source::Stored(0) => Verdict::No,
+        Source::Stored(_) => Verdict::Unsure,
+        Source::Fixed(place) => told(passing.get(cast::index(*place)).copied().unwrap_or(false)),
+    };
+    Ok(Some(cells.sources.iter().map(verdict).collect()))
+}
