@@ -122,7 +122,7 @@ impl<'q> Plan<'q> {
                 keep(rows, &codes, |&code| filter.may_pass(code));
                 class_codes = Some(codes);
             }
-            if !rows.contains(&true) {
+            if !is_any_marked(rows) {
                 return Ok(());
             }
             let is_settled = match (&self.classes, &class_codes) {
@@ -336,7 +336,12 @@ fn codes_may_match(column: CodedColumn, codes: &Codes, granule: &Granule) -> boo
 fn keep<T>(rows: &mut [bool], values: &[T], passes: impl Fn(&T) -> bool) {
     // A column that is too short, which a checked segment excludes, matches nothing behind its end.
     let (front, rest) = rows.split_at_mut(values.len().min(rows.len()));
-    front.iter_mut().zip(values).for_each(|(row, value)| *row &= passes(value));
+    for (row, value) in front.iter_mut().zip(values) {
+        // Few rows are marked once a condition was looked at: the others need no test.
+        if *row {
+            *row = passes(value);
+        }
+    }
     rest.fill(false);
 }
 
@@ -369,6 +374,11 @@ impl Probe<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a row is marked; many at a time, unlike a search for the first.
+pub(super) fn is_any_marked(rows: &[bool]) -> bool {
+    rows.chunks(256).any(|rows| rows.iter().fold(false, |any, row| any | row))
 }
 
 fn mark_row(passing: &mut [bool], row: usize) {

@@ -1,7 +1,7 @@
 //! Scanning one unit: which traces have a matching span there, and how late each of them can begin.
 
 use super::columns::Columns;
-use super::plan::Plan;
+use super::plan::{Plan, is_any_marked};
 use crate::segment::SegmentError;
 use fanal_model::TraceId;
 use foldhash::fast::RandomState;
@@ -29,14 +29,14 @@ pub(crate) fn scan(
 ) -> Result<Vec<Match>, SegmentError> {
     let mut rows = vec![true; columns.row_count()];
     plan.evaluate(columns, &mut rows)?;
-    if !rows.contains(&true) {
+    if !is_any_marked(&rows) {
         return Ok(Vec::new());
     }
     let starts = columns.starts()?;
     rows.iter_mut()
         .zip(starts.iter())
         .for_each(|(row, start)| *row &= starts_wanted.contains(start));
-    if !rows.contains(&true) {
+    if !is_any_marked(&rows) {
         return Ok(Vec::new());
     }
     let ids = columns.trace_ids()?;

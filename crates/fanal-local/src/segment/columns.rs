@@ -47,7 +47,8 @@ impl<'a> GranuleReader<'a> {
         let mut start = 0;
         for &end in &self.granule.page_ends {
             let end = cast::index(end);
-            needed.push(marks.get(start..end).is_none_or(|marks| marks.contains(&true)));
+            let is_any_marked = |marks: &[bool]| marks.iter().fold(false, |any, mark| any | mark);
+            needed.push(marks.get(start..end).is_none_or(is_any_marked));
             start = end;
         }
         Self { needed, ..Self::new(self.segment, self.granule, &(0..self.granule.row_count())) }
@@ -244,17 +245,18 @@ impl<'a> GranuleReader<'a> {
 
     /// Durations in nanoseconds, 0 where the end is not after the start.
     pub(crate) fn durations(&self) -> Result<Vec<u64>, SegmentError> {
-        let signed = self.signed_durations()?;
+        let stored: Vec<u64> = self.by_row(Column::Durations)?;
         let latest = self.granule.start_max_unix_nanos.max(self.granule.end_max_unix_nanos);
         if i64::try_from(latest).is_ok() {
-            return Ok(signed.into_iter().map(|nanos| u64::try_from(nanos).unwrap_or(0)).collect());
+            let positive = |number| unzigzag(number).max(0).cast_unsigned();
+            return Ok(stored.into_iter().map(positive).collect());
         }
         // Differences of such times wrap: only the start tells on which side the end lies.
         let starts: Vec<u64> = self.by_row(Column::Starts)?;
-        let exact = |(start, duration): (u64, i64)| {
-            start.wrapping_add(duration.cast_unsigned()).saturating_sub(start)
+        let exact = |(start, number): (u64, u64)| {
+            start.wrapping_add(unzigzag(number).cast_unsigned()).saturating_sub(start)
         };
-        Ok(starts.into_iter().zip(signed).map(exact).collect())
+        Ok(starts.into_iter().zip(stored).map(exact).collect())
     }
 
     /// Values of an attribute column; `None` where the granule has none.
