@@ -5,7 +5,7 @@
 //! columns would not say.
 
 use super::cell::CellTest;
-use super::columns::{Cells, CodedColumn, Dictionaries};
+use super::columns::{Cells, CodedColumn, Columns, Dictionaries};
 use super::plan::{Leaf, Probe};
 use crate::segment::{AttributeOwner, Classes, SegmentError, Source};
 use fanal_base::cast;
@@ -68,6 +68,42 @@ impl ClassFilter {
     #[inline]
     pub(super) fn may_pass(&self, class: u32) -> bool {
         self.passing.get(cast::index(class)).copied().unwrap_or(false)
+    }
+
+    /// Clears the marks of rows on which a leaf does not hold, reading only what classes leave open; `false` where that is
+    /// not enough.
+    pub(super) fn refine(
+        &self,
+        place: usize,
+        leaf: &Leaf<'_>,
+        columns: &impl Columns,
+        codes: &[u32],
+        marks: &mut [bool],
+    ) -> Result<bool, SegmentError> {
+        let (Leaf::Any(probes), Some(unsure)) = (leaf, self.unsure.get(place)) else {
+            return Ok(false);
+        };
+        let is_of_spans =
+            |probe: &Probe<'_>| matches!(probe, Probe::Cells { owner: AttributeOwner::Span, .. });
+        if unsure.is_empty() || !probes.iter().all(is_of_spans) {
+            return Ok(false);
+        }
+        let mut passing = vec![false; marks.len()];
+        for probe in probes {
+            let Probe::Cells { column, test, .. } = probe else { continue };
+            let Some((cells, rows)) = columns.stored_cells(*column)? else { continue };
+            for cell in test.passing(&cells) {
+                let row = rows.get(cast::index(cell)).map(|&row| cast::index(row));
+                if let Some(mark) = row.and_then(|row| passing.get_mut(row)) {
+                    *mark = true;
+                }
+            }
+        }
+        let is_unsure = |code: u32| unsure.get(cast::index(code)).copied().unwrap_or(true);
+        for ((mark, passes), &code) in marks.iter_mut().zip(passing).zip(codes) {
+            *mark &= passes || !is_unsure(code);
+        }
+        Ok(true)
     }
 
     /// Whether classes alone tell that a condition holds on all marked rows.

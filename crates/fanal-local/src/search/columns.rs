@@ -102,6 +102,8 @@ pub(crate) trait Columns {
     fn item_ends(&self, owner: AttributeOwner) -> Read<Cow<'_, [u32]>>;
     /// Values of an attribute column; `None` where it has none here.
     fn cells(&self, owner: AttributeOwner, column: u32) -> Read<Option<Cells<'_>>>;
+    /// Values of a column of span attributes that classes do not fix, and the row of each.
+    fn stored_cells(&self, column: u32) -> Read<Option<(Cells<'_>, Vec<u32>)>>;
     /// For each value of an attribute column the span, event or link that it belongs to.
     fn cell_rows(&self, owner: AttributeOwner, column: u32) -> Read<Vec<u32>>;
 }
@@ -246,6 +248,11 @@ impl Columns for PartColumns<'_> {
         }))
     }
 
+    fn stored_cells(&self, column: u32) -> Read<Option<(Cells<'_>, Vec<u32>)>> {
+        let cells = self.cells(AttributeOwner::Span, column)?;
+        Ok(cells.zip(Some(self.cell_rows(AttributeOwner::Span, column)?)))
+    }
+
     fn cell_rows(&self, owner: AttributeOwner, column: u32) -> Read<Vec<u32>> {
         Ok(self.table(owner).rows_of(cast::index(column)))
     }
@@ -385,6 +392,11 @@ impl Columns for GranuleColumns<'_> {
 
     fn cells(&self, owner: AttributeOwner, column: u32) -> Read<Option<Cells<'_>>> {
         Ok(self.reader.attribute_values(owner, column)?.map(Cells::from))
+    }
+
+    fn stored_cells(&self, column: u32) -> Read<Option<(Cells<'_>, Vec<u32>)>> {
+        let stored = self.reader.stored_attribute(column)?;
+        Ok(stored.map(|(values, rows)| (Cells::from(values), rows)))
     }
 
     fn cell_rows(&self, owner: AttributeOwner, column: u32) -> Read<Vec<u32>> {

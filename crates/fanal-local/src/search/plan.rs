@@ -126,7 +126,10 @@ impl<'q> Plan<'q> {
                 return Ok(());
             }
             let is_settled = match (&self.classes, &class_codes) {
-                (Some(filter), Some(codes)) => filter.settles(place, codes, rows),
+                (Some(filter), Some(codes)) => {
+                    filter.settles(place, codes, rows)
+                        || filter.refine(place, leaf, columns, codes, rows)?
+                }
                 _ => false,
             };
             if !is_settled {

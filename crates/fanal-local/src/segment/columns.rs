@@ -269,6 +269,25 @@ impl<'a> GranuleReader<'a> {
         stats.map(|stats| self.values(stats)).transpose()
     }
 
+    /// The values of a column of span attributes that classes do not fix, and the row of each.
+    pub(crate) fn stored_attribute(
+        &self,
+        column: u32,
+    ) -> Result<Option<(ColumnValues, Vec<u32>)>, SegmentError> {
+        let Some(stats) = self.granule.attribute(AttributeOwner::Span, column) else {
+            return Ok(None);
+        };
+        let Some(values) = self.stored_values(stats)? else { return Ok(None) };
+        let rows = match (self.segment.fixed(column)?, self.segment.classes()?) {
+            (Some(fixed), Some(classes)) => fixed.stored_rows(self.class_codes(&classes)?),
+            _ => self.attribute_rows(AttributeOwner::Span, column)?,
+        };
+        if rows.len() != values.count() {
+            return Err(self.corrupt(Column::SpanShapes, "number of values"));
+        }
+        Ok(Some((values, rows)))
+    }
+
     /// For each value of an attribute column, the row (event, link) within the granule that it belongs to.
     pub(crate) fn attribute_rows(
         &self,

@@ -226,7 +226,20 @@ impl FixedValues {
         classes.shapes.iter().filter(is_once).count()
     }
 
-    /// The same for searches.
+    /// The row of each value that the granule stores, of rows of these classes.
+    pub(super) fn stored_rows(&self, codes: &[u32]) -> Vec<u32> {
+        let mut rows = Vec::new();
+        for (row, &code) in (0..).zip(codes) {
+            if let Some(&Source::Stored(count)) = self.sources.get(cast::index(code))
+                && count > 0
+            {
+                rows.extend(std::iter::repeat_n(row, cast::index(count)));
+            }
+        }
+        rows
+    }
+
+    /// What searches need of this.
     pub(super) fn cells(&self) -> ClassCells {
         ClassCells { sources: self.sources.clone(), values: Some(self.values.clone()) }
     }
