@@ -3,7 +3,7 @@
 //! Owned by the attribute table builder, which chooses the column by key and type.
 
 use crate::attributes::{AttributeColumn, AttributeValues};
-use crate::dictionary::{Drain, GiveUp, ValueDictionary};
+use crate::dictionary::{Drain, GiveUp, ValueDictionary, is_same};
 use crate::raw::{NotText, RawValue};
 use crate::value::{AttributeType, ValueRef};
 
@@ -112,7 +112,7 @@ impl ColumnBuilder {
     /// Whether this is the column of a key and a type.
     #[inline]
     pub(crate) fn is_of(&self, key: &[u8], kind: AttributeType) -> bool {
-        self.kind == Some(kind) && self.key.as_bytes() == key
+        self.kind == Some(kind) && is_same(self.key.as_bytes(), key)
     }
 
     /// The column; the builder begins anew.

@@ -3,7 +3,7 @@
 //! Fed by the batch builder. Guesses that a value repeats the last one, and hashes only where the guess fails.
 //! Invariant: an entry that came as text was checked when it was new.
 
-use crate::column::DictionaryColumn;
+use crate::column::{BytesTable, DictionaryColumn};
 use crate::raw::{NotText, check_text};
 use fanal_base::cast;
 use foldhash::fast::RandomState;
@@ -15,8 +15,70 @@ use std::hash::{BuildHasher, Hasher};
 pub struct DictionaryBuilder {
     column: DictionaryColumn,
     index: Index,
-    last_code: u32,
+    last: LastEntry,
 }
+
+/// Where the entry of the last value lies, so that a repeated one is known by one comparison.
+#[derive(Debug, Clone, Copy)]
+struct LastEntry {
+    code: u32,
+    start: usize,
+    end: usize,
+}
+
+impl Default for LastEntry {
+    /// No last value: a place that no table has.
+    fn default() -> Self {
+        Self { code: 0, start: 1, end: 0 }
+    }
+}
+
+impl LastEntry {
+    #[inline]
+    fn is(&self, table: &BytesTable, entry: &[u8]) -> bool {
+        table.bytes.get(self.start..self.end).is_some_and(|last| is_same(last, entry))
+    }
+
+    #[inline]
+    fn of(table: &BytesTable, code: u32) -> Self {
+        let index = cast::index(code);
+        let end_of = |index: usize| table.ends.get(index).map_or(0, |&end| cast::index(end));
+        let start = index.checked_sub(1).map_or(0, end_of);
+        Self { code, start, end: end_of(index) }
+    }
+}
+
+/// Whether two byte strings are equal; for short ones, which keys and values mostly are, cheaper than a call.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "measured: runs twice for every attribute")]
+pub(crate) fn is_same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    // The end first: keys and values that differ mostly begin alike.
+    if let (Some(left_end), Some(right_end)) = (left.last_chunk::<8>(), right.last_chunk::<8>()) {
+        return left_end == right_end && (left.len() == 8 || is_same_begin(left, right));
+    }
+    if let (Some(left_end), Some(right_end)) = (left.last_chunk::<4>(), right.last_chunk::<4>()) {
+        return left_end == right_end && left.first_chunk::<4>() == right.first_chunk::<4>();
+    }
+    left.iter().zip(right).all(|(left, right)| left == right)
+}
+
+/// Of two byte strings of one length, whether all whole pieces of eight bytes are equal.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "measured: runs twice for every attribute")]
+fn is_same_begin(left: &[u8], right: &[u8]) -> bool {
+    if left.len() > SHORT_BYTES_MAX {
+        return left == right;
+    }
+    let (left, _) = left.as_chunks::<8>();
+    let (right, _) = right.as_chunks::<8>();
+    left.iter().zip(right).all(|(left, right)| left == right)
+}
+
+/// Longest byte strings that are compared in place.
+const SHORT_BYTES_MAX: usize = 32;
 
 /// Finds entries of a table by their hash.
 #[derive(Debug, Default)]
@@ -43,7 +105,7 @@ impl Index {
     ) -> Result<(u32, bool), NotText> {
         let (table, hasher) = (&mut column.table, &self.hasher);
         let hash = Self::hash(hasher, entry);
-        if let Some(&code) = self.codes.find(hash, |&code| table.get(code) == entry) {
+        if let Some(&code) = self.codes.find(hash, |&code| is_same(table.get(code), entry)) {
             return Ok((code, false));
         }
         check(entry)?;
@@ -84,11 +146,11 @@ impl DictionaryBuilder {
         entry: &[u8],
         check: impl FnOnce(&[u8]) -> Result<(), NotText>,
     ) -> Result<u32, NotText> {
-        let table = &self.column.table;
-        if table.is_empty() || table.get(self.last_code) != entry {
-            self.last_code = self.index.code(&mut self.column, entry, check)?.0;
+        if !self.last.is(&self.column.table, entry) {
+            let (code, _) = self.index.code(&mut self.column, entry, check)?;
+            self.last = LastEntry::of(&self.column.table, code);
         }
-        Ok(self.last_code)
+        Ok(self.last.code)
     }
 
     /// Appends a value.
@@ -122,7 +184,7 @@ impl DictionaryBuilder {
     /// The column; the builder begins anew.
     pub(crate) fn drain(&mut self, drain: Drain) -> DictionaryColumn {
         self.index.codes.clear();
-        self.last_code = 0;
+        self.last = LastEntry::default();
         drain.column(&mut self.column)
     }
 
@@ -156,7 +218,7 @@ impl Drain {
     fn column(self, from: &mut DictionaryColumn) -> DictionaryColumn {
         let codes = self.vec(&mut from.codes);
         let (ends, bytes) = (self.vec(&mut from.table.ends), self.vec(&mut from.table.bytes));
-        DictionaryColumn { codes, table: crate::BytesTable { ends, bytes } }
+        DictionaryColumn { codes, table: BytesTable { ends, bytes } }
     }
 }
 
@@ -182,7 +244,7 @@ const BATCHES_GIVEN_UP: u32 = 15;
 pub(crate) struct ValueDictionary {
     column: DictionaryColumn,
     index: Index,
-    last_code: u32,
+    last: LastEntry,
     give_up: GiveUp,
     /// Looked up and new, of earlier batches.
     values_before: u32,
@@ -196,7 +258,7 @@ impl ValueDictionary {
         Self {
             column: DictionaryColumn::default(),
             index: Index::default(),
-            last_code: 0,
+            last: LastEntry::default(),
             give_up,
             values_before: 0,
             entries_before: 0,
@@ -217,21 +279,21 @@ impl ValueDictionary {
         entry: &[u8],
         check: impl FnOnce(&[u8]) -> Result<(), NotText>,
     ) -> Result<u32, NotText> {
-        let table = &self.column.table;
-        if !table.is_empty() && table.get(self.last_code) == entry {
-            return Ok(self.last_code);
+        if self.last.is(&self.column.table, entry) {
+            return Ok(self.last.code);
         }
-        if self.batches_given_up > 0 {
+        let code = if self.batches_given_up > 0 {
             check(entry)?;
-            self.last_code = self.column.table.push(entry);
+            self.column.table.push(entry)
         } else {
             let (code, is_new) = self.index.code(&mut self.column, entry, check)?;
-            self.last_code = code;
             if is_new {
                 self.consider();
             }
-        }
-        Ok(self.last_code)
+            code
+        };
+        self.last = LastEntry::of(&self.column.table, code);
+        Ok(code)
     }
 
     /// Gives the dictionary up where it does not pay.
@@ -282,7 +344,7 @@ impl ValueDictionary {
             self.entries_before = kept(self.entries_before) + cast::narrow(entries);
         }
         self.index.codes.clear();
-        self.last_code = 0;
+        self.last = LastEntry::default();
         drain.column(&mut self.column)
     }
 
@@ -290,7 +352,7 @@ impl ValueDictionary {
     pub(crate) fn clear(&mut self) {
         if !self.column.table.is_empty() {
             self.index.codes.clear();
-            self.last_code = 0;
+            self.last = LastEntry::default();
             self.column.codes.clear();
             self.column.table.ends.clear();
             self.column.table.bytes.clear();
@@ -305,6 +367,20 @@ impl ValueDictionary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_the_same_when_all_are() {
+        for length in 0..2 * SHORT_BYTES_MAX {
+            let left = vec![7; length];
+            assert!(is_same(&left, &left.clone()), "{length}");
+            assert!(!is_same(&left, &vec![7; length + 1]), "{length}");
+            for position in 0..length {
+                let mut right = left.clone();
+                right[position] = 8;
+                assert!(!is_same(&left, &right), "{position} of {length}");
+            }
+        }
+    }
 
     #[test]
     fn dictionary_interns_and_pops() {

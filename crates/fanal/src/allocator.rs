@@ -11,8 +11,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// `mi_option_purge_delay` of mimalloc 3 (`mi_option_e` in mimalloc.h).
 const PURGE_DELAY_OPTION: i32 = 15;
-/// How long freed memory is kept, in milliseconds.
-const PURGE_DELAY_MILLIS: c_long = 1000;
+/// How long freed memory is kept, in milliseconds: about as long as a merge takes and the head fills again.
+const PURGE_DELAY_MILLIS: c_long = 3000;
 
 /// Sets the allocator up; called first of all.
 pub(crate) fn start() {

@@ -1,15 +1,15 @@
 //! Resources, or scopes, that requests brought, by the bytes in which they came: the same sender sends the same ones
 //! again and again, and they are decoded once.
 //!
-//! Used by the request walk. Invariant: bounded in bytes; when full, everything is forgotten.
+//! Used by the request walk. Invariant: bounded in bytes; when full, what was not met lately is forgotten.
 
 use super::value::Fault;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
-/// Most bytes held.
-const HELD_BYTES_MAX: usize = 1 << 20;
+/// Most bytes held of owners met lately, and again of those before them: some thousands of processes.
+const GENERATION_BYTES_MAX: usize = 2 << 20;
 
 /// What an owner costs beside its bytes, roughly.
 const OVERHEAD_BYTES: usize = 96;
@@ -38,14 +38,29 @@ impl Owner {
     fn wire(&self) -> Wire<'_> {
         (&self.message, &self.schema_url)
     }
+
+    fn held_bytes(&self) -> usize {
+        self.message.len() + self.schema_url.len() + self.encoded.len() + OVERHEAD_BYTES
+    }
+
+    /// Its code in a request, and its duplicate keys where the request meets it first.
+    fn meet(&mut self, request: u64, intern: impl FnOnce(&[u8]) -> u32) -> (u32, u64) {
+        if self.request == request {
+            return (self.code, 0);
+        }
+        (self.request, self.code) = (request, intern(&self.encoded));
+        (self.code, self.duplicate_keys)
+    }
 }
 
 /// Resources or scopes met.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    known: HashTable<Owner>,
+    recent: HashTable<Owner>,
+    recent_bytes: usize,
+    /// What was recent until that was full.
+    earlier: HashTable<Owner>,
     hasher: RandomState,
-    held_bytes: usize,
     request: u64,
 }
 
@@ -64,36 +79,35 @@ impl Owners {
         read: impl FnOnce() -> Result<Encoded, Fault>,
     ) -> Result<(u32, u64), Fault> {
         let hash = self.hasher.hash_one(wire);
-        if let Some(owner) = self.known.find_mut(hash, |owner| owner.wire() == wire) {
-            if owner.request == self.request {
-                return Ok((owner.code, 0));
-            }
-            (owner.request, owner.code) = (self.request, intern(&owner.encoded));
-            return Ok((owner.code, owner.duplicate_keys));
+        if let Some(owner) = self.recent.find_mut(hash, |owner| owner.wire() == wire) {
+            return Ok(owner.meet(self.request, intern));
         }
-        let Encoded { bytes, duplicate_keys } = read()?;
-        let code = intern(&bytes);
-        let owner = Owner {
-            message: wire.0.into(),
-            schema_url: wire.1.into(),
-            encoded: bytes.into(),
-            duplicate_keys,
-            request: self.request,
-            code,
+        let mut owner = match self.earlier.find_entry(hash, |owner| owner.wire() == wire) {
+            Ok(found) => found.remove().0,
+            Err(_) => {
+                let Encoded { bytes, duplicate_keys } = read()?;
+                let (message, schema_url) = (wire.0.into(), wire.1.into());
+                let encoded = bytes.into();
+                Owner { message, schema_url, encoded, duplicate_keys, request: 0, code: 0 }
+            }
         };
+        let outcome = owner.meet(self.request, intern);
         self.remember(hash, owner);
-        Ok((code, duplicate_keys))
+        Ok(outcome)
     }
 
     fn remember(&mut self, hash: u64, owner: Owner) {
-        let bytes = owner.message.len() + owner.schema_url.len() + owner.encoded.len();
-        if self.held_bytes + bytes + OVERHEAD_BYTES > HELD_BYTES_MAX {
-            self.known.clear();
-            self.held_bytes = 0;
+        let bytes = owner.held_bytes();
+        if bytes > GENERATION_BYTES_MAX {
+            return;
         }
-        self.held_bytes += bytes + OVERHEAD_BYTES;
+        if self.recent_bytes + bytes > GENERATION_BYTES_MAX {
+            self.earlier = std::mem::take(&mut self.recent);
+            self.recent_bytes = 0;
+        }
+        self.recent_bytes += bytes;
         let hasher = &self.hasher;
-        self.known.insert_unique(hash, owner, |owner| hasher.hash_one(owner.wire()));
+        self.recent.insert_unique(hash, owner, |owner| hasher.hash_one(owner.wire()));
     }
 }
 
@@ -124,9 +138,19 @@ mod tests {
         owners.begin_request();
         check(&mut owners, b"b", (3, 3));
         check(&mut owners, b"b", (3, 0));
-        check(&mut owners, &vec![0; HELD_BYTES_MAX], (4, 3));
-        check(&mut owners, b"b", (5, 3));
-        assert_eq!((reads, interned.len()), (4, 5));
-        assert!(owners.held_bytes < HELD_BYTES_MAX);
+        // Leaves no room for another: what was there goes with the second of them, unless it is met between.
+        let large = |byte| vec![byte; (GENERATION_BYTES_MAX - 2 * OVERHEAD_BYTES) / 2 - 3];
+        check(&mut owners, &large(0), (4, 3));
+        check(&mut owners, b"b", (3, 0));
+        check(&mut owners, &large(1), (5, 3));
+        check(&mut owners, b"b", (3, 0));
+        check(&mut owners, &large(2), (6, 3));
+        check(&mut owners, &large(3), (7, 3));
+        check(&mut owners, b"b", (8, 3));
+        // What is larger than all room is not kept.
+        check(&mut owners, &vec![0; GENERATION_BYTES_MAX], (9, 3));
+        check(&mut owners, &vec![0; GENERATION_BYTES_MAX], (10, 3));
+        assert_eq!((reads, interned.len()), (9, 10));
+        assert!(owners.recent_bytes <= GENERATION_BYTES_MAX);
     }
 }
