@@ -47,8 +47,8 @@ pub struct LocalConfig {
     pub record_rows: usize,
     /// Most bytes of batches that wait for the log; beyond, appends are told to retry. Default 64 MiB.
     pub pending_bytes_max: usize,
-    /// Most bytes of acknowledged spans in memory, over all tenants; beyond, appends are told to retry until the
-    /// merge has caught up. Default 192 MiB, which keeps a busy server below 512 MB.
+    /// Most bytes of spans in memory that are in no block, over all tenants, those that wait for the log among them; beyond,
+    /// appends are told to retry until the merge has caught up. A merge takes at most half of it. Default 128 MiB.
     pub head_bytes_max: usize,
     /// Bytes that a log file is preallocated with. Default 32 MiB.
     pub log_file_bytes: u64,
@@ -60,7 +60,7 @@ pub struct LocalConfig {
     pub granule_rows: usize,
     /// Age in seconds at which spans are merged though they do not fill a block. Default 600.
     pub merge_after_seconds: u64,
-    /// Most bytes of memory of the spans of a block that compaction writes; larger traces exceed it. Default 64 MiB.
+    /// Most bytes of memory of the spans of a block that compaction writes; larger traces exceed it. Default 40 MiB.
     pub compaction_bytes_max: usize,
     /// Bytes of the disk that spans may not take, so that merges and upkeep go on when it is full. Default 128 MiB.
     pub disk_reserve_bytes: u64,
@@ -95,13 +95,13 @@ impl LocalConfig {
             commit_window_micros: 2_000,
             record_rows: 16_384,
             pending_bytes_max: 64 << 20,
-            head_bytes_max: 192 << 20,
+            head_bytes_max: 128 << 20,
             log_file_bytes: 32 << 20,
             log_spare_files_max: 4,
             block_rows: 524_288,
             granule_rows: 8_192,
             merge_after_seconds: 600,
-            compaction_bytes_max: 64 << 20,
+            compaction_bytes_max: 40 << 20,
             disk_reserve_bytes: 128 << 20,
             retention: Retention::default(),
             tenants: BTreeMap::new(),

@@ -3,6 +3,7 @@
 //! The pipeline appends, the query crate asks, both through `SpanStore`. Invariant: what was acknowledged is durable
 //! and visible, exactly once, through every crash. Knows spans and files, no protocol and no query language.
 
+mod asking;
 mod background;
 mod backoff;
 mod block;

@@ -142,6 +142,7 @@ impl LocalStore {
                 clock,
                 disk,
                 head_gauge: HeadGauge::default(),
+                asking: Arc::default(),
                 tier,
             },
         };
@@ -248,7 +249,8 @@ impl Engine {
             return Err(StoreError::Invalid { message });
         }
         self.shared.room.check()?;
-        let observed = self.shared.head_gauge.bytes().saturating_add(bytes);
+        let held = self.shared.head_gauge.bytes().saturating_add(self.pending.used_bytes());
+        let observed = held.saturating_add(bytes);
         if observed > config.head_bytes_max {
             return Err(overloaded("head_bytes_max", observed, config.head_bytes_max));
         }
@@ -303,6 +305,7 @@ impl Engine {
         let (question, _asker) = Question::new(config.question_bytes_max, threads_max);
         // Where the asker goes away while this waits, `_asker` is dropped, and the work ends soon.
         self.blocking(move || {
+            let _asked = tenant.asking.begin();
             let snapshot = tenant.snapshot();
             let answer = answer(&tenant, &snapshot, &question);
             lookup::trim_dictionaries(&snapshot.blocks, tenant.config.dictionary_cache_bytes_max);

@@ -3,6 +3,7 @@
 //! The store opens tenants and asks them; `background` drives them. Invariant: `view` shows every acknowledged span exactly once; its lock is
 //! held for moments only, never while reading columns or files.
 
+use crate::asking::Asking;
 use crate::background::MergeWake;
 use crate::backoff::Backoff;
 use crate::block::{Block, block_name};
@@ -63,6 +64,7 @@ pub(crate) struct Tenant {
     pub disk: Arc<dyn Disk>,
     pub room: Arc<DiskRoom>,
     pub head_gauge: HeadGauge,
+    pub asking: Arc<Asking>,
     pub view: Mutex<View>,
     pub vocabulary: Mutex<Vocabulary>,
     pub queue: CommitQueue,
@@ -90,6 +92,7 @@ pub(crate) struct Shared {
     pub disk: Arc<dyn Disk>,
     pub room: Arc<DiskRoom>,
     pub head_gauge: HeadGauge,
+    pub asking: Arc<Asking>,
     pub tier: Option<Arc<Tier>>,
 }
 
@@ -142,6 +145,7 @@ impl Tenant {
             disk: Arc::clone(&shared.disk),
             room: Arc::clone(&shared.room),
             head_gauge: shared.head_gauge.clone(),
+            asking: Arc::clone(&shared.asking),
             view: Mutex::new(view),
             vocabulary: Mutex::new(vocabulary),
             queue: CommitQueue::default(),

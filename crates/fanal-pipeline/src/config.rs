@@ -16,7 +16,7 @@ pub struct PipelineConfig {
 
 impl PipelineConfig {
     /// Default of [`PipelineConfig::in_flight_bytes_max`].
-    pub const IN_FLIGHT_BYTES_MAX: usize = 128 << 20;
+    pub const IN_FLIGHT_BYTES_MAX: usize = 96 << 20;
     /// Default of [`PipelineConfig::retry_after_seconds`].
     pub const RETRY_AFTER_SECONDS: u32 = 1;
 

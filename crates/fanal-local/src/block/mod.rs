@@ -331,7 +331,7 @@ mod tests {
     fn a_flipped_bit_anywhere_is_an_error_and_never_a_wrong_answer() {
         let folder = tempfile::tempdir().expect("temp folder");
         let batch = generated();
-        write_block(&RealDisk, folder.path(), 1, &batch, 4096).expect("writes");
+        write_block(&RealDisk, folder.path(), 1, &batch, 4096, &|| ()).expect("writes");
         let bytes = std::fs::read(folder.path().join(block_name(1))).expect("reads");
         let mut ids = batch.trace_ids.clone();
         ids.dedup();

@@ -15,17 +15,19 @@ use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Writes and syncs the file of a block of at least one span. The answer lacks what only the caller knows: arrivals,
-/// rewrites and late rows.
+/// rewrites and late rows. `pause` is called between pieces of a few milliseconds.
 pub(crate) fn write_block(
     disk: &dyn Disk,
     dir: &Path,
     number: u64,
     batch: &SpanBatch,
     granule_rows: usize,
+    pause: &dyn Fn(),
 ) -> Result<BlockMeta, StoreError> {
     let name = block_name(number);
     let options = EncodeOptions { granule_rows, ..EncodeOptions::BLOCK };
-    let segment = segment::encode(batch, options).map_err(failure::segment(&name))?;
+    let segment =
+        segment::encode_in_pieces(batch, options, pause).map_err(failure::segment(&name))?;
     let index = index::encode(&batch.trace_ids);
     let footer = Footer {
         segment_bytes: cast::wide(segment.len()),

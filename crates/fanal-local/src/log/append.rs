@@ -16,12 +16,17 @@ pub(crate) struct LogAppender {
     files: Arc<LogFiles>,
     active: Option<ActiveLog>,
     next_sequence: u64,
+    /// Records of one write; kept, because fresh memory costs the kernel more than filling it.
+    records: Vec<u8>,
 }
+
+/// Most bytes that the buffer of records keeps between writes.
+const KEPT_BYTES_MAX: usize = 4 << 20;
 
 impl LogAppender {
     /// Goes on behind `last_sequence`, in a new file.
     pub(crate) fn new(files: Arc<LogFiles>, last_sequence: u64) -> Self {
-        Self { files, active: None, next_sequence: last_sequence + 1 }
+        Self { files, active: None, next_sequence: last_sequence + 1, records: Vec::new() }
     }
 
     /// Makes records durable with one write and one sync, and answers the sequence of the first.
@@ -69,13 +74,15 @@ impl LogAppender {
             self.active = Some(self.files.begin(sequence, RECORDS_OFFSET + length)?);
         }
         let Some(active) = self.active.as_mut() else { return Ok(()) };
-        let mut records = Vec::with_capacity(cast::size(length));
+        let records = &mut self.records;
+        records.clear();
+        records.reserve(cast::size(length));
         for (number, body) in (sequence..).zip(bodies) {
-            frame::encode_record(active.log.number, number, arrived, body, &mut records);
+            frame::encode_record(active.log.number, number, arrived, body, records);
         }
         active
             .file
-            .write_all_at(&records, active.offset)
+            .write_all_at(records, active.offset)
             .and_then(|()| active.file.sync_data())
             .map_err(|source| StoreError::Io {
                 operation: format!("writing record {sequence} of log file {}", active.log.number),
@@ -85,6 +92,8 @@ impl LogAppender {
         active.log.last_sequence = self.next_sequence - 1;
         active.log.used_bytes += length;
         self.files.note_active(active.log.used_bytes);
+        self.records.clear();
+        self.records.shrink_to(KEPT_BYTES_MAX);
         Ok(())
     }
 

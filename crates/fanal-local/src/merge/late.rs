@@ -1,14 +1,15 @@
 //! Late spans: spans of a merge whose trace already lies in a block. Finds those that repeat a stored span exactly, so
 //! that a client's retry vanishes, and those that should lie beside their trace.
 //!
-//! Told of the new block's spans in block order; reads filters in memory, and of older blocks only the granules that
-//! hold such a trace. Looks at blocks whose traces begin about when those of the new one do.
+//! Told of the new block's spans in block order, wherever they lie; reads filters in memory, and of older blocks only the
+//! granules that hold such a trace. Looks at blocks whose traces begin about when those of the new one do.
 
+use super::Ordered;
 use super::walk::is_same_span;
 use crate::block::filter::trace_hash;
 use crate::block::{Block, OpenBlock};
 use fanal_base::cast;
-use fanal_model::{IndexedBatch, SpanBatch, SpanId, TraceId};
+use fanal_model::{IndexedBatch, SpanId, TraceId};
 use fanal_storage::{Projection, StoreError};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -43,15 +44,15 @@ struct NewTrace {
 
 /// Looks for the traces of new spans in blocks, which are in the order of their arrival. A block that does not read is
 /// passed over.
-pub(crate) fn find(batch: &Arc<SpanBatch>, blocks: &[Arc<Block>]) -> Late {
-    let traces = new_traces(batch);
+pub(crate) fn find(spans: Ordered<'_>, blocks: &[Arc<Block>]) -> Late {
+    let traces = new_traces(spans);
     let mut homes = BTreeMap::new();
     let mut twins = Vec::new();
     for (number, block) in blocks.iter().enumerate() {
         let Some(open) = block.readable().ok().filter(|_| block.is_local()) else { continue };
-        let met = find_in(open, batch, near(open, &traces)).and_then(|(rows, found)| {
+        let met = find_in(open, spans, near(open, &traces)).and_then(|(rows, found)| {
             homes.extend(rows.into_iter().map(|rows| (rows.start, (rows, number))));
-            if found.is_empty() { Ok(Vec::new()) } else { repeated(open, batch, &found) }
+            if found.is_empty() { Ok(Vec::new()) } else { repeated(open, spans, &found) }
         });
         match met {
             Ok(rows) => twins.extend(rows),
@@ -67,14 +68,19 @@ pub(crate) fn find(batch: &Arc<SpanBatch>, blocks: &[Arc<Block>]) -> Late {
 }
 
 /// Traces of spans in block order.
-fn new_traces(batch: &SpanBatch) -> Vec<NewTrace> {
-    let mut traces = Vec::new();
-    let mut row = 0;
-    for run in batch.trace_ids.chunk_by(|a, b| a == b) {
-        let rows = row..row + run.len();
-        let start = batch.start_unix_nanos[rows.clone()].iter().copied().min().unwrap_or(0);
-        traces.push(NewTrace { rows, start, hash: trace_hash(run[0]) });
-        row += run.len();
+fn new_traces(spans: Ordered<'_>) -> Vec<NewTrace> {
+    let mut traces: Vec<NewTrace> = Vec::new();
+    let mut last = None;
+    for row in 0..spans.len() {
+        let (id, start) = (spans.trace_id(row), spans.start_unix_nanos(row));
+        match traces.last_mut().filter(|_| last == Some(id)) {
+            Some(trace) => {
+                trace.rows.end = row + 1;
+                trace.start = trace.start.min(start);
+            }
+            None => traces.push(NewTrace { rows: row..row + 1, start, hash: trace_hash(id) }),
+        }
+        last = Some(id);
     }
     traces
 }
@@ -100,7 +106,7 @@ fn near<'a>(open: &OpenBlock, traces: &'a [NewTrace]) -> &'a [NewTrace] {
 /// New rows of traces that a block has, and rows that may repeat one of it.
 fn find_in(
     open: &OpenBlock,
-    batch: &SpanBatch,
+    spans: Ordered<'_>,
     traces: &[NewTrace],
 ) -> Result<(Vec<Range<usize>>, Vec<Twin>), StoreError> {
     let mut candidates: Vec<(u32, &NewTrace)> = Vec::new();
@@ -112,11 +118,11 @@ fn find_in(
     let mut columns = None;
     let (mut met, mut twins) = (Vec::new(), Vec::new());
     for (first, trace) in candidates {
-        let trace_id = batch.trace_ids[trace.rows.start];
+        let trace_id = spans.trace_id(trace.rows.start);
         let mut own: Vec<(SpanId, u64, usize)> = trace
             .rows
             .clone()
-            .map(|row| (batch.span_ids[row], batch.start_unix_nanos[row], row))
+            .map(|row| (spans.span_id(row), spans.start_unix_nanos(row), row))
             .collect();
         own.sort_unstable();
         let mut row = first;
@@ -172,16 +178,9 @@ fn columns_of<'a>(
 /// New rows that say the same as their twin. Reads each granule with twins once.
 fn repeated(
     open: &OpenBlock,
-    batch: &Arc<SpanBatch>,
+    spans: Ordered<'_>,
     twins: &[Twin],
 ) -> Result<Vec<usize>, StoreError> {
-    let indexed = |batch| {
-        IndexedBatch::new(batch).map_err(|error| StoreError::Corrupt {
-            object: "block".to_owned(),
-            message: error.to_string(),
-        })
-    };
-    let own = indexed(Arc::clone(batch))?;
     let mut twins = twins.to_vec();
     twins.sort_unstable_by_key(|twin| twin.stored_row);
     let granule_of = |twin: &Twin| open.segment.granule_of(twin.stored_row);
@@ -189,10 +188,14 @@ fn repeated(
     for group in twins.chunk_by(|a, b| granule_of(a) == granule_of(b)) {
         let (first, last) = (group[0].stored_row, group[group.len() - 1].stored_row);
         let stored = open.segment.read_rows(first..last + 1, Projection::Full);
-        let stored = indexed(Arc::new(stored.map_err(open.failed())?))?;
+        let stored = IndexedBatch::new(Arc::new(stored.map_err(open.failed())?));
+        let stored = stored.map_err(|error| StoreError::Corrupt {
+            object: "block".to_owned(),
+            message: error.to_string(),
+        })?;
         let is_same = |twin: &&Twin| {
             let stored_row = cast::index(twin.stored_row - first);
-            is_same_span(&stored.span(stored_row), &own.span(twin.row))
+            is_same_span(&stored.span(stored_row), &spans.span(twin.row))
         };
         rows.extend(group.iter().filter(is_same).map(|twin| twin.row));
     }

@@ -14,7 +14,7 @@ use crate::head::{self, HeadPart};
 use crate::publish::Change;
 use crate::tenant::Tenant;
 use fanal_base::cast;
-use fanal_model::{IndexedBatch, RowRef, SpanBatch, gather};
+use fanal_model::{IndexedBatch, RowRef, SpanBatch, SpanId, SpanRef, TraceId, gather};
 use fanal_storage::StoreError;
 use late::Late;
 use std::collections::BTreeMap;
@@ -24,22 +24,59 @@ use std::sync::Arc;
 /// that they came with.
 const CARVED_SHARE: u64 = 64;
 
+/// Spans in block order, where they lie.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ordered<'a> {
+    sources: &'a [&'a IndexedBatch],
+    order: &'a [RowRef],
+}
+
+impl<'a> Ordered<'a> {
+    fn len(self) -> usize {
+        self.order.len()
+    }
+
+    fn batch(self, row: usize) -> (&'a SpanBatch, usize) {
+        let place = self.order[row];
+        (self.sources[cast::index(place.source)].batch(), cast::index(place.row))
+    }
+
+    fn trace_id(self, row: usize) -> TraceId {
+        let (batch, row) = self.batch(row);
+        batch.trace_ids[row]
+    }
+
+    fn span_id(self, row: usize) -> SpanId {
+        let (batch, row) = self.batch(row);
+        batch.span_ids[row]
+    }
+
+    fn start_unix_nanos(self, row: usize) -> u64 {
+        let (batch, row) = self.batch(row);
+        batch.start_unix_nanos[row]
+    }
+
+    fn span(self, row: usize) -> SpanRef<'a> {
+        let place = self.order[row];
+        self.sources[cast::index(place.source)].span(cast::index(place.row))
+    }
+
+    /// A batch of all of them.
+    fn gather(self, pause: &dyn Fn()) -> SpanBatch {
+        let batches: Vec<&SpanBatch> = self.sources.iter().map(|it| &**it.batch()).collect();
+        gather(&batches, self.order, pause)
+    }
+}
+
 /// Where the spans of a merge go.
 #[derive(Debug)]
 struct Split {
-    /// Rows of the merge's own block.
-    main: Vec<usize>,
-    /// How many of all rows have their trace in a block that is not settled.
+    /// Those of the merge's own block.
+    main: Vec<RowRef>,
+    /// How many of all have their trace in a block that is not settled.
     late_rows: u64,
-    /// By place of an older block: rows of its traces.
-    carved: BTreeMap<usize, Vec<usize>>,
-}
-
-/// Spans of all sources in block order.
-pub(crate) fn merged_batch(sources: &[&IndexedBatch]) -> SpanBatch {
-    let order = order::block_order(sources);
-    let batches: Vec<&SpanBatch> = sources.iter().map(|source| &**source.batch()).collect();
-    gather(&batches, &order, &|| ())
+    /// By place of an older block: those of its traces.
+    carved: BTreeMap<usize, Vec<RowRef>>,
 }
 
 impl Tenant {
@@ -82,13 +119,15 @@ impl Tenant {
     /// The parts of the next block, which stay in the head and are marked as taken.
     fn take_front(&self, through: u64) -> Vec<Arc<HeadPart>> {
         let mut view = lock(&self.view);
-        let mut rows = 0;
+        let (mut rows, mut bytes) = (0, 0);
         let mut parts = Vec::new();
         for part in &view.head {
-            if part.sequences.1 > through || rows >= self.config.block_rows {
+            let is_full = rows >= self.config.block_rows || bytes >= self.config.head_bytes_max / 2;
+            if part.sequences.1 > through || is_full {
                 break;
             }
             rows += part.len();
+            bytes += part.bytes();
             parts.push(Arc::clone(part));
         }
         view.taken_through = parts.last().map_or(0, |part| part.sequences.1);
@@ -97,9 +136,8 @@ impl Tenant {
 
     fn merge_parts(&self, parts: &[Arc<HeadPart>], last: u64) -> Result<(), StoreError> {
         let sources: Vec<&IndexedBatch> = parts.iter().map(|part| &part.spans).collect();
-        let batch = merged_batch(&sources);
         let arrived = head::arrival_range(parts);
-        let added = self.write_merged(batch, arrived)?;
+        let added = self.write_merged(&sources, arrived)?;
         let rows = added.iter().map(|block| block.meta.rows).sum();
         let written = Written {
             merged_rows: rows,
@@ -113,40 +151,34 @@ impl Tenant {
         Ok(())
     }
 
-    /// Writes spans in block order as a block, without those that repeat stored ones. Late spans of blocks that are
-    /// settled become blocks of their own, which lie beside those, so that upkeep can join them.
+    /// Writes spans as a block, without those that repeat stored ones. Late spans of blocks that are settled become blocks
+    /// of their own, which lie beside those, so that upkeep can join them.
     fn write_merged(
         &self,
-        batch: SpanBatch,
+        sources: &[&IndexedBatch],
         arrived: (u64, u64),
     ) -> Result<Vec<Arc<Block>>, StoreError> {
         let blocks = self.snapshot().blocks;
-        let batch = Arc::new(batch);
-        let late = late::find(&batch, &blocks);
-        let split = self.split(&late, &blocks, arrived, batch.len());
-        let is_whole = late.duplicates.is_empty() && split.carved.is_empty();
+        let order = order::block_order(sources);
+        let late = late::find(Ordered { sources, order: &order }, &blocks);
+        let split = self.split(&late, &blocks, arrived, order);
         let mut added: Vec<Arc<Block>> = Vec::new();
-        let mut write = |rows: Option<&[usize]>, arrived: (u64, u64), late_rows: u64| {
-            let order = rows
-                .map(|rows| rows.iter().map(|&row| RowRef { source: 0, row: cast::narrow(row) }));
-            let picked = order.map(|order| gather(&[&*batch], &order.collect::<Vec<_>>(), &|| ()));
-            let mut block = self.write_block(picked.as_ref().unwrap_or(&batch))?;
+        let mut write = |order: &[RowRef], arrived: (u64, u64), late_rows: u64| {
+            let batch = Ordered { sources, order }.gather(&|| self.give_way());
+            let mut block = self.write_block(&batch)?;
             (block.meta.arrived, block.meta.late_rows) = (arrived, late_rows);
             added.push(Arc::new(block));
             Ok::<(), StoreError>(())
         };
-        let outcome = if is_whole {
-            write(None, arrived, split.late_rows)
-        } else {
-            let main = (!split.main.is_empty()).then_some((&split.main, arrived, split.late_rows));
-            let carved = split
-                .carved
-                .iter()
-                .map(|(place, rows)| (rows, blocks[*place].meta.arrived, cast::wide(rows.len())));
-            main.into_iter()
-                .chain(carved)
-                .try_for_each(|(rows, arrived, late_rows)| write(Some(rows), arrived, late_rows))
-        };
+        let main = (!split.main.is_empty()).then_some((&split.main, arrived, split.late_rows));
+        let carved = split
+            .carved
+            .iter()
+            .map(|(place, rows)| (rows, blocks[*place].meta.arrived, cast::wide(rows.len())));
+        let outcome = main
+            .into_iter()
+            .chain(carved)
+            .try_for_each(|(rows, arrived, late_rows)| write(rows, arrived, late_rows));
         if let Err(error) = outcome {
             self.remove_block_files(added.iter().map(|block| block.meta.number));
             return Err(error);
@@ -154,9 +186,15 @@ impl Tenant {
         Ok(added)
     }
 
-    /// Which rows go into the block of a merge, and which beside the block of their trace. What is dropped with that block
+    /// Which spans go into the block of a merge, and which beside the block of their trace. What is dropped with that block
     /// must not go too early, so those that are more than a window late stay in the block of the merge.
-    fn split(&self, late: &Late, blocks: &[Arc<Block>], arrived: (u64, u64), rows: usize) -> Split {
+    fn split(
+        &self,
+        late: &Late,
+        blocks: &[Arc<Block>],
+        arrived: (u64, u64),
+        mut order: Vec<RowRef>,
+    ) -> Split {
         let mut by_home: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         let mut near = 0;
         let window_nanos = self.retention.window_nanos();
@@ -172,18 +210,37 @@ impl Tenant {
         by_home.retain(|home, rows| {
             cast::wide(rows.len()).saturating_mul(CARVED_SHARE) >= blocks[*home].meta.rows
         });
-        let mut is_gone = vec![false; rows];
+        let carved = by_home
+            .iter()
+            .map(|(&home, rows)| (home, rows.iter().map(|&row| order[row]).collect()))
+            .collect();
+        let mut is_gone = vec![false; order.len()];
         late.duplicates.iter().for_each(|&row| is_gone[row] = true);
         by_home.values().flatten().for_each(|&row| is_gone[row] = true);
-        let main = (0..rows).filter(|&row| !is_gone[row]).collect();
-        Split { main, late_rows: cast::wide(near), carved: by_home }
+        let mut is_gone = is_gone.into_iter();
+        order.retain(|_| !is_gone.next().unwrap_or_default());
+        Split { main: order, late_rows: cast::wide(near), carved }
+    }
+
+    /// Spans of all sources in block order.
+    pub(crate) fn merged_batch(&self, sources: &[&IndexedBatch]) -> SpanBatch {
+        let order = order::block_order(sources);
+        Ordered { sources, order: &order }.gather(&|| self.give_way())
+    }
+
+    /// Lets questions go first, unless the head is nearly full.
+    fn give_way(&self) {
+        if self.head_gauge.bytes() < self.config.head_bytes_max / 4 * 3 {
+            self.asking.give_way();
+        }
     }
 
     /// Writes and opens a block, which is not published yet.
     pub(crate) fn write_block(&self, batch: &SpanBatch) -> Result<Block, StoreError> {
         let number = self.take_block_number();
         let dir = self.blocks_dir();
-        let meta = write_block(&*self.disk, &dir, number, batch, self.config.granule_rows)?;
+        let (granule_rows, pause) = (self.config.granule_rows, || self.give_way());
+        let meta = write_block(&*self.disk, &dir, number, batch, granule_rows, &pause)?;
         let block = Block::open(&*self.disk, &dir, meta);
         match block.readable() {
             Ok(_) => Ok(block),

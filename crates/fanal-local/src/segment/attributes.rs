@@ -4,7 +4,7 @@ use super::compress::{BLOCK_BYTES_MAX, Packer, read_block};
 use super::error::{Flaw, SegmentError};
 use super::fixed::FixedCells;
 use super::integers::{self, Nature};
-use super::text::{self, Renumber};
+use super::text::{self, Renumber, TableForm};
 use super::{AttributeColumnMeta, ColumnValues, Profile};
 use fanal_base::cast;
 use fanal_model::attributes::AttributeValues;
@@ -215,6 +215,7 @@ pub(super) struct Context<'a> {
     pub(super) has_dictionary: bool,
     pub(super) is_whole: bool,
     pub(super) renumber: &'a mut Renumber,
+    pub(super) form: &'a mut TableForm,
     pub(super) packer: &'a mut Packer,
 }
 
@@ -251,7 +252,8 @@ pub(super) fn encode_values(
                 return integers::write(&codes, Nature::Codes, packer, out);
             }
             let is_whole = context.is_whole && cells.kept.is_none();
-            text::write_local(&codes, &texts.table, is_whole, context.renumber, packer, out)
+            let kept = (&mut *context.renumber, &mut *context.form);
+            text::write_local(&codes, &texts.table, is_whole, kept, packer, out)
         }
     }
 }

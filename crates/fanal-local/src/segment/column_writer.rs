@@ -88,7 +88,7 @@ impl<'w, 'a> ColumnWriter<'w, 'a> {
         let parents = &batch.parent_span_ids[rows.clone()];
         if parents.iter().any(|parent| !parent.is_zero()) {
             // Parents are rows of the same page.
-            self.encoder.cuts[Column::Parents as usize] = Cut::Always;
+            self.encoder.habits[Column::Parents as usize].cut = Cut::Always;
             self.chunk(Column::Parents, |page, packer, out| {
                 ids::write_parents(&parents[page.clone()], &span_ids[page], packer, out)
             })?;
@@ -164,9 +164,9 @@ impl<'w, 'a> ColumnWriter<'w, 'a> {
             ends: &self.items[owner.place()].page_ends,
             are_rows: owner == AttributeOwner::Span,
         };
-        let Encoder { sink, packer, cuts, .. } = &mut *self.encoder;
-        let cut = &mut cuts[column as usize];
-        pages::write_chunk(sink, pages, cut, numbers, |page, out| write(page, packer, out))?;
+        let Encoder { sink, packer, habits, .. } = &mut *self.encoder;
+        let habit = &mut habits[column as usize];
+        pages::write_chunk(sink, pages, habit, numbers, |page, out| write(page, packer, out))?;
         self.ends[column as usize] = relative_end(sink, self.offset)?;
         Ok(())
     }
@@ -220,10 +220,13 @@ impl<'w, 'a> ColumnWriter<'w, 'a> {
         }
         let is_whole = self.encoder.is_whole;
         let mut renumber = std::mem::take(&mut self.encoder.renumber);
+        let mut form = self.encoder.forms[column as usize];
         self.chunk(column, |page, packer, out| {
-            text::write_local(&codes[page], &texts.table, is_whole, &mut renumber, packer, out)
+            let kept = (&mut renumber, &mut form);
+            text::write_local(&codes[page], &texts.table, is_whole, kept, packer, out)
         })?;
         self.encoder.renumber = renumber;
+        self.encoder.forms[column as usize] = form;
         Ok(())
     }
 }

@@ -12,9 +12,9 @@ use super::fixed::FixedCells;
 use super::granule::{AttributeStats, Granule};
 use super::integers::{self, Nature};
 use super::layout::{COLUMN_COUNT, Extent, MAGIC, Sink, TEXT_COLUMNS};
-use super::pages::{self, Cut, PageEnds};
+use super::pages::{self, Habit, PageEnds};
 use super::statistics::{self, CodeSets};
-use super::text::{self, ENTRIES_MAX, Renumber};
+use super::text::{self, ENTRIES_MAX, Renumber, TableForm};
 use super::{
     AttributeColumnMeta, AttributeOwner, EncodeOptions, GRANULE_ROWS_MAX, Profile, TextColumn,
 };
@@ -32,6 +32,15 @@ const DICTIONARY_USES_MIN: usize = 4;
 
 /// Encodes a valid batch. Rows keep their order.
 pub fn encode(batch: &SpanBatch, options: EncodeOptions) -> Result<Vec<u8>, SegmentError> {
+    encode_in_pieces(batch, options, &|| ())
+}
+
+/// Encodes as [`encode`] does. `pause` is called between granules, so that a caller can let others go first.
+pub fn encode_in_pieces(
+    batch: &SpanBatch,
+    options: EncodeOptions,
+    pause: &dyn Fn(),
+) -> Result<Vec<u8>, SegmentError> {
     // Checked where batches come in and where they are read back.
     debug_assert!(batch.validate().is_ok());
     let granules = plan(batch, options);
@@ -44,9 +53,10 @@ pub fn encode(batch: &SpanBatch, options: EncodeOptions) -> Result<Vec<u8>, Segm
         is_whole: granules.iter().map(|granule| granule.page_ends.len()).sum::<usize>() <= 1,
         fixed: classified.as_ref().map(|found| FixedCells::find(&batch.attributes, found)),
         classified,
-        cuts: [Cut::default(); COLUMN_COUNT],
-        attribute_cuts: AttributeOwner::ALL
-            .map(|owner| vec![Cut::default(); table_of(batch, owner).columns.len()]),
+        habits: Default::default(),
+        forms: Default::default(),
+        attribute_habits: AttributeOwner::ALL
+            .map(|owner| vec![Default::default(); table_of(batch, owner).columns.len()]),
         sink: Sink::default(),
         packer: Packer::new(options.profile)?,
         renumber: Renumber::default(),
@@ -58,6 +68,7 @@ pub fn encode(batch: &SpanBatch, options: EncodeOptions) -> Result<Vec<u8>, Segm
     encoder.write_classes()?;
     encoder.write_tables()?;
     for granule in granules {
+        pause();
         encoder.write_granule(&granule, &mut tables)?;
     }
     encoder.finish()
@@ -175,8 +186,9 @@ pub(super) struct Encoder<'a> {
     pub(super) directory: Directory,
     pub(super) classified: Option<Classified>,
     fixed: Option<FixedCells>,
-    pub(super) cuts: [Cut; COLUMN_COUNT],
-    attribute_cuts: [Vec<Cut>; AttributeOwner::ALL.len()],
+    pub(super) habits: [Habit; COLUMN_COUNT],
+    pub(super) forms: [TableForm; COLUMN_COUNT],
+    attribute_habits: [Vec<(Habit, TableForm)>; AttributeOwner::ALL.len()],
 }
 
 impl Encoder<'_> {
@@ -196,7 +208,9 @@ impl Encoder<'_> {
                 limit: cast::wide(ENTRIES_MAX),
             });
         }
-        text::write_table(&table.ends, &table.bytes, &mut self.packer, &mut self.sink.bytes)?;
+        let form = &mut TableForm::default();
+        let (packer, out) = (&mut self.packer, &mut self.sink.bytes);
+        text::write_table(&table.ends, &table.bytes, form, packer, out)?;
         self.sink.close_chunk()
     }
 
@@ -266,6 +280,7 @@ impl Encoder<'_> {
             has_dictionary,
             is_whole: false,
             renumber: &mut self.renumber,
+            form: &mut TableForm::default(),
             packer: &mut self.packer,
         };
         let range = 0..cells.stored();
@@ -337,19 +352,20 @@ impl Encoder<'_> {
             let meta = &self.directory.tables[owner.place()].columns[place];
             let is_empty = matches!(values, AttributeValues::Empty(_));
             if cells.stored() > 0 && !is_empty {
+                let (habit, form) = &mut self.attribute_habits[owner.place()][place];
                 let mut context = Context {
+                    form,
                     has_dictionary: meta.has_dictionary,
                     is_whole: self.is_whole,
                     renumber: &mut self.renumber,
                     packer: &mut self.packer,
                 };
                 let pages = PageEnds { ends: &cells.page_ends, are_rows: false };
-                let cut = &mut self.attribute_cuts[owner.place()][place];
                 let numbers = numbers(values, &cells);
                 pages::write_chunk(
                     &mut self.sink,
                     pages,
-                    cut,
+                    habit,
                     numbers.as_deref(),
                     |range, out| encode_values(values, &cells, range, &mut context, out),
                 )?;

@@ -36,7 +36,7 @@ mod trailer;
 
 pub use classes::Classes;
 pub(crate) use columns::GranuleReader;
-pub use encode::encode;
+pub use encode::{encode, encode_in_pieces};
 pub use error::SegmentError;
 pub(crate) use fixed::{ClassCells, Source};
 pub use granule::{AttributeStats, CodeSet, Granule, NumericRange};

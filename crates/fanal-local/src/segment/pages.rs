@@ -8,7 +8,7 @@ use super::chunk::{Ahead, decode_chunk};
 use super::error::{Flaw, SegmentError};
 use super::granule::Granule;
 use super::layout::{CHECKSUM_BYTES, Extent, Sink};
-use super::shared::{SharedPages, SharedReader};
+use super::shared::{NumberHabit, SharedPages, SharedReader};
 use super::source::ReadAt;
 use super::{ColumnValues, TextValues};
 use fanal_base::cast;
@@ -52,6 +52,13 @@ impl Cut {
     }
 }
 
+/// What is known of a column from the granules before.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Habit {
+    pub(super) cut: Cut,
+    numbers: Option<NumberHabit>,
+}
+
 /// Where the values of a column end, page by page.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PageEnds<'a> {
@@ -83,7 +90,7 @@ fn ranges(ends: &[usize]) -> impl Iterator<Item = Range<usize>> {
 pub(super) fn write_chunk(
     sink: &mut Sink,
     pages: PageEnds<'_>,
-    cut: &mut Cut,
+    habit: &mut Habit,
     numbers: Option<&[u64]>,
     mut write: impl FnMut(Range<usize>, &mut Vec<u8>) -> Result<(), SegmentError>,
 ) -> Result<(), SegmentError> {
@@ -93,6 +100,7 @@ pub(super) fn write_chunk(
         return Ok(());
     }
     let begin = sink.bytes.len();
+    let cut = &mut habit.cut;
     if matches!(cut, Cut::Undecided | Cut::No) {
         sink.bytes.push(WHOLE);
         pages.write_counts(&mut sink.bytes);
@@ -108,7 +116,7 @@ pub(super) fn write_chunk(
     }
     if let Some(numbers) = numbers {
         let counts: Vec<usize> = ranges(pages.ends).map(|page| page.len()).collect();
-        let shared = SharedPages::compress(numbers, &counts)?;
+        let shared = SharedPages::compress(numbers, &counts, &mut habit.numbers)?;
         let form = Form { tag: SHARED, tables: &shared.tables };
         write_cut(sink, pages, &form, &shared.bodies, &shared.ends)?;
     } else {

@@ -4,8 +4,32 @@
 
 use super::error::{Flaw, SegmentError};
 use super::integers::PCO_LEVEL;
+use pco::metadata::{ChunkMeta, DeltaEncoding, Mode};
 use pco::wrapped::{ChunkDecompressor, FileCompressor, FileDecompressor};
-use pco::{ChunkConfig, PagingSpec};
+use pco::{ChunkConfig, DeltaSpec, ModeSpec, PagingSpec};
+
+/// How pco saw the numbers of a column: those of its next granules are alike, and looking costs as much as compressing.
+#[derive(Debug, Clone)]
+pub(super) struct NumberHabit {
+    mode: ModeSpec,
+    delta: DeltaSpec,
+}
+
+impl NumberHabit {
+    /// What was found, as far as it can be told to pco.
+    fn of(meta: &ChunkMeta) -> Self {
+        let mode = match meta.mode {
+            Mode::Classic => ModeSpec::Classic,
+            _ => ModeSpec::Auto,
+        };
+        let delta = match meta.delta_encoding {
+            DeltaEncoding::NoOp => DeltaSpec::NoOp,
+            DeltaEncoding::Consecutive { order, .. } => DeltaSpec::TryConsecutive(order),
+            _ => DeltaSpec::Auto,
+        };
+        Self { mode, delta }
+    }
+}
 
 /// Numbers of pages, compressed.
 #[derive(Debug)]
@@ -20,18 +44,30 @@ pub(super) struct SharedPages {
 
 impl SharedPages {
     /// Compresses pages of so many numbers each.
-    pub(super) fn compress(numbers: &[u64], counts: &[usize]) -> Result<Self, SegmentError> {
-        Self::try_compress(numbers, counts)
+    pub(super) fn compress(
+        numbers: &[u64],
+        counts: &[usize],
+        habit: &mut Option<NumberHabit>,
+    ) -> Result<Self, SegmentError> {
+        Self::try_compress(numbers, counts, habit)
             .ok_or(SegmentError::Compress { part: "pages of integers" })
     }
 
-    fn try_compress(numbers: &[u64], counts: &[usize]) -> Option<Self> {
+    fn try_compress(
+        numbers: &[u64],
+        counts: &[usize],
+        habit: &mut Option<NumberHabit>,
+    ) -> Option<Self> {
         let filled: Vec<usize> = counts.iter().copied().filter(|&count| count > 0).collect();
-        let config = ChunkConfig::default()
+        let mut config = ChunkConfig::default()
             .with_compression_level(PCO_LEVEL)
             .with_paging_spec(PagingSpec::Exact(filled));
+        if let Some(NumberHabit { mode, delta }) = habit.clone() {
+            config = config.with_mode_spec(mode).with_delta_spec(delta);
+        }
         let file = FileCompressor::default();
         let mut chunk = file.chunk_compressor(numbers, &config).ok()?;
+        habit.get_or_insert_with(|| NumberHabit::of(chunk.meta()));
         let tables = file.write_header(Vec::new()).ok()?;
         let tables = chunk.write_meta(tables).ok()?;
         let mut bodies = Vec::new();

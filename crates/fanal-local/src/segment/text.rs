@@ -16,6 +16,24 @@ use std::hash::BuildHasher;
 const PLAIN: u8 = 0;
 const TOKENS: u8 = 1;
 
+/// Tables of a column that take the form of one before, until both forms are tried again.
+const FORM_USES: u8 = 31;
+
+/// Which form suited the tables of a column: those of its next pages are alike.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TableForm {
+    form: u8,
+    uses_left: u8,
+}
+
+impl TableForm {
+    /// The form to take, where one is known.
+    fn known(&mut self) -> Option<u8> {
+        self.uses_left = self.uses_left.checked_sub(1)?;
+        Some(self.form)
+    }
+}
+
 /// Most entries of a dictionary: as many as a batch has rows.
 pub(super) const ENTRIES_MAX: usize = fanal_model::batch::ROWS_MAX;
 
@@ -23,24 +41,32 @@ pub(super) const ENTRIES_MAX: usize = fanal_model::batch::ROWS_MAX;
 pub(super) fn write_table(
     ends: &[u32],
     bytes: &[u8],
+    form: &mut TableForm,
     packer: &mut Packer,
     out: &mut Vec<u8>,
 ) -> Result<(), SegmentError> {
     nested::write_length(ends.len(), out);
+    let known = form.known();
     if packer.profile() == Profile::Small
+        && known != Some(PLAIN)
         && let Some(tokens) = Tokens::of(ends, bytes)
     {
-        // Both are written: no estimate tells which one the compressor likes better.
         let begin = out.len();
         out.push(TOKENS);
         tokens.write(packer, out)?;
+        if known.is_some() {
+            return Ok(());
+        }
+        // Both are written: no estimate tells which one the compressor likes better.
         let tokens_bytes = out.len() - begin;
         let mut plain = vec![PLAIN];
         write_plain(ends, bytes, packer, &mut plain)?;
-        if plain.len() <= tokens_bytes {
+        let is_plain = plain.len() <= tokens_bytes;
+        if is_plain {
             out.truncate(begin);
             out.extend_from_slice(&plain);
         }
+        *form = TableForm { form: if is_plain { PLAIN } else { TOKENS }, uses_left: FORM_USES };
         return Ok(());
     }
     out.push(PLAIN);
@@ -148,17 +174,17 @@ pub(super) fn write_local(
     codes: &[u32],
     table: &BytesTable,
     is_whole: bool,
-    renumber: &mut Renumber,
+    (renumber, form): (&mut Renumber, &mut TableForm),
     packer: &mut Packer,
     out: &mut Vec<u8>,
 ) -> Result<(), SegmentError> {
     if is_whole && table.len() <= codes.len() {
         integers::write(codes, Nature::Codes, packer, out)?;
-        return write_table(&table.ends, &table.bytes, packer, out);
+        return write_table(&table.ends, &table.bytes, form, packer, out);
     }
     renumber.run(codes, table);
     integers::write(&renumber.codes, Nature::Codes, packer, out)?;
-    write_table(&renumber.table.ends, &renumber.table.bytes, packer, out)
+    write_table(&renumber.table.ends, &renumber.table.bytes, form, packer, out)
 }
 
 /// Reads `count` texts: codes where the column has a dictionary, codes and table where it has none.

@@ -9,7 +9,6 @@ use super::choose::{Bounds, Candidate, Reason, choose};
 use crate::block::{Block, OpenBlock, block_name};
 use crate::catalog::{BlockMeta, Written};
 use crate::guard::lock;
-use crate::merge::merged_batch;
 use crate::publish::Change;
 use crate::tenant::Tenant;
 use fanal_base::cast;
@@ -140,7 +139,7 @@ impl Tenant {
             ranges.sort_unstable_by_key(|range| range.start);
             read_ranges(source, &join_ranges(&ranges), &mut parts)?;
         }
-        let batch = merged_batch(&parts.iter().collect::<Vec<_>>());
+        let batch = self.merged_batch(&parts.iter().collect::<Vec<_>>());
         drop(parts);
         let mut block = self.write_block(&batch)?;
         drop(batch);
