@@ -28,10 +28,9 @@ import harness
 SECONDS = float(os.environ.get("OVERLOAD_MINUTES", "0.5")) * 60
 SHARE = float(os.environ.get("OVERLOAD_SHARE", "0.2"))
 # What the default settings promise.
-# The goals hold for the long form. The short one, which runs beside other tests on machines of any size, notices when
-# memory stops being bounded at all, and that spans were refused; by its peak of 0.64 GB the goal is missed today.
+MEMORY_BYTES_MAX = 512_000_000
+# The short form runs beside other tests on machines of any size, and notices that spans were refused; the long form judges.
 IS_SHORT = "OVERLOAD_MINUTES" not in os.environ
-MEMORY_BYTES_MAX = 900_000_000 if IS_SHORT else 512_000_000
 OVERLOAD_MIN = 2 if IS_SHORT else 10
 # The server runs for its share of this period and is stopped for the rest.
 PERIOD_SECONDS = 0.05

@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PipelineConfig {
     /// Most bytes of requests in memory at once, over all receivers: as received, as decompressed and as decoded
-    /// columns; above it requests are told to retry. Default 134217728 (128 MiB).
+    /// columns; above it requests are told to retry. Default 100663296 (96 MiB).
     pub in_flight_bytes_max: usize,
     /// Seconds after which a sender that was told to retry should do so. Default 1.
     pub retry_after_seconds: u32,
