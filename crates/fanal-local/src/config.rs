@@ -48,7 +48,7 @@ pub struct LocalConfig {
     /// Most bytes of batches that wait for the log; beyond, appends are told to retry. Default 64 MiB.
     pub pending_bytes_max: usize,
     /// Most bytes of spans in memory that are in no block, over all tenants, those that wait for the log among them; beyond,
-    /// appends are told to retry until the merge has caught up. A merge takes at most half of it. Default 128 MiB.
+    /// appends are told to retry until the merge has caught up. A merge takes at most half of it. Default 96 MiB.
     pub head_bytes_max: usize,
     /// Bytes that a log file is preallocated with. Default 32 MiB.
     pub log_file_bytes: u64,
@@ -95,7 +95,7 @@ impl LocalConfig {
             commit_window_micros: 2_000,
             record_rows: 16_384,
             pending_bytes_max: 64 << 20,
-            head_bytes_max: 128 << 20,
+            head_bytes_max: 96 << 20,
             log_file_bytes: 32 << 20,
             log_spare_files_max: 4,
             block_rows: 524_288,

@@ -146,7 +146,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         path: "storage.head_bytes_max",
         value_name: "BYTES",
-        default: "128MiB",
+        default: "96MiB",
         help: "Memory of spans that are durable but not merged yet; beyond, senders are told to retry",
         apply: |config, text| {
             bytes(text, 1 << 20, 1 << 40).map(|value| config.storage.head_bytes_max = value)
