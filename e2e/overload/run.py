@@ -128,7 +128,9 @@ def raw_client(server, protocol):
 def sdk_client(server, protocol):
     address = server.addresses[f"otlp_{protocol}"]
     endpoint = address if protocol == "grpc" else f"http://{address}/v1/traces"
-    return start([sys.executable, "sender.py", protocol, endpoint, str(SECONDS)], stderr=subprocess.DEVNULL)
+    words = tempfile.TemporaryFile("w+")
+    sender = start([sys.executable, "sender.py", protocol, endpoint, str(SECONDS)], stderr=words)
+    return protocol, sender, words
 
 
 def check_clients(tally, clients):
@@ -145,17 +147,19 @@ def check_clients(tally, clients):
 
 
 def check_sdk(tally, server, senders):
-    for protocol, sender in senders:
+    for protocol, sender, words in senders:
         sent = json.loads(sender.communicate()[0] or "[]")
         lost = [name for name in sent if server.get(f"/fanal/v1/trace/{name}")[0] != 200]
-        tally.check(f"the SDK loses none of {len(sent)} spans over {protocol}", sent and not lost, f"{len(lost)} lost")
+        words.seek(0)
+        told = f"{len(lost)} lost; the SDK said: {words.read()[-3000:]}"
+        tally.check(f"the SDK loses none of {len(sent)} spans over {protocol}", sent and not lost, told)
 
 
 def overload(tally, server):
     memory, samples, answers = [], [], []
     counts = {"http": collections.Counter(), "grpc": collections.Counter()}
     clients = [(protocol, raw_client(server, protocol)) for protocol in CLIENTS]
-    senders = [(protocol, sdk_client(server, protocol)) for protocol in CLIENTS]
+    senders = [sdk_client(server, protocol) for protocol in CLIENTS]
     channel = grpc.insecure_channel(server.addresses["otlp_grpc"])
     throttle = Background(lambda: slow_down(server), PERIOD_SECONDS * (1 - SHARE))
     others = [
