@@ -18,7 +18,7 @@ pub use error::PipelineError;
 pub use fanal_base::BytePermit;
 pub use fanal_storage::TenantId;
 pub use metrics::{METRICS, Metric, MetricKind, Sample};
-pub use pipeline::Pipeline;
+pub use pipeline::{Pipeline, SMALL_REQUEST_BYTES};
 pub use recent::RecentRejection;
 pub use stats::{IngestSnapshot, IngestStats, ReceiverSnapshot, RequestRejection};
 pub use submission::{Accepted, Submission};

@@ -14,16 +14,28 @@ use fanal_storage::{SpanStore, TenantId};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A request of at most so many bytes is small: in overload it goes first, so that a slow sender, who has few chances, is
+/// not kept out by those who send all they can.
+pub const SMALL_REQUEST_BYTES: usize = 64 << 10;
+
+/// Spans of a small request, about.
+const SMALL_REQUEST_SPANS: usize = 128;
+
+/// One part in so many of the budget is for small requests.
+const SMALL_SHARE: usize = 8;
+
 /// The way from receivers to the store; shared by all of them.
 #[derive(Debug)]
 pub struct Pipeline {
     store: Arc<dyn SpanStore>,
     budget: ByteBudget,
     stats: IngestStats,
-    /// Requests whose bodies are not read yet.
+    /// Requests whose bodies are not read to their end yet.
     at_the_door: RoomQueue,
     /// Requests that are decoded; room is theirs first.
     decoded: RoomQueue,
+    /// Small ones among them, which fit where others do not, and wait for none of these.
+    decoded_small: RoomQueue,
     config: PipelineConfig,
 }
 
@@ -37,30 +49,44 @@ impl Pipeline {
             stats: IngestStats::new(clock),
             at_the_door: RoomQueue::default(),
             decoded: RoomQueue::default(),
+            decoded_small: RoomQueue::default(),
             config,
         }
     }
 
+    /// Whether a request would be let in now. Fails like [`Pipeline::admit`] and [`Pipeline::wait_for_room`] would.
+    pub fn check(&self) -> Result<(), PipelineError> {
+        self.store.check_room(None)?;
+        self.admit(0).map(drop)
+    }
+
     /// Lets `bytes` of a request into memory until the permit is dropped.
     ///
-    /// Fails with `Overloaded` when they do not fit now, with `TooLarge` when they never will, and like the store when
-    /// that has no room.
+    /// Fails with `Overloaded` when they do not fit now, with `TooLarge` when they never will.
     pub fn admit(&self, bytes: usize) -> Result<BytePermit, PipelineError> {
-        self.store.check_room(None)?;
         self.budget.try_draw(bytes).ok_or_else(|| self.refusal(0, bytes))
     }
 
-    /// Like [`Pipeline::admit`], but where the store has no room for now, waits for it up to
-    /// [`crate::room::ROOM_WAIT_MAX`].
-    pub async fn admit_soon(&self, bytes: usize) -> Result<BytePermit, PipelineError> {
-        let permit = self.budget.try_draw(bytes).ok_or_else(|| self.refusal(0, bytes))?;
-        self.at_the_door.wait(|| self.store.check_room(None)).await?;
-        Ok(permit)
+    /// Lets `bytes` more of the same request in. Fails like [`Pipeline::admit`], and for requests that are not small
+    /// already when only the room of small ones is left.
+    pub fn grow(&self, permit: &mut BytePermit, bytes: usize) -> Result<(), PipelineError> {
+        let is_small = permit.bytes().saturating_add(bytes) <= SMALL_REQUEST_BYTES;
+        let allowed = self.budget.bytes_max();
+        // A request that is alone may have everything.
+        let others = self.budget.used_bytes().saturating_sub(permit.bytes());
+        let is_crowded = others > 0
+            && self.budget.used_bytes().saturating_add(bytes) > allowed - allowed / SMALL_SHARE;
+        if (is_small || !is_crowded) && permit.try_grow(bytes) {
+            Ok(())
+        } else {
+            Err(self.refusal(permit.bytes(), bytes))
+        }
     }
 
-    /// Lets `bytes` more of the same request in. Fails like [`Pipeline::admit`].
-    pub fn grow(&self, permit: &mut BytePermit, bytes: usize) -> Result<(), PipelineError> {
-        if permit.try_grow(bytes) { Ok(()) } else { Err(self.refusal(permit.bytes(), bytes)) }
+    /// Where the store has no room for now, waits for it up to [`crate::room::ROOM_WAIT_MAX`]; for requests that turn out
+    /// not to be small. Fails like the store.
+    pub async fn wait_for_room(&self) -> Result<(), PipelineError> {
+        Ok(self.at_the_door.wait(|| self.store.check_room(None)).await?)
     }
 
     fn refusal(&self, held: usize, bytes: usize) -> PipelineError {
@@ -73,7 +99,7 @@ impl Pipeline {
     }
 
     /// Stores the spans of one request. Resolves once they are durable; where the store has no room for now, waits for it
-    /// like [`Pipeline::admit_soon`].
+    /// like [`Pipeline::wait_for_room`].
     ///
     /// Fails with the store's kind, and keeps nothing that was promised. Spans that the format refused do not
     /// fail the rest; they are counted here, once the rest is safe, so that a retried request counts once.
@@ -89,7 +115,9 @@ impl Pipeline {
         if !batch.is_empty() {
             // Decoders build batches, and built batches are valid.
             debug_assert!(batch.validate().is_ok());
-            self.decoded.wait(|| self.store.check_room(Some(&batch))).await?;
+            let is_small = batch.len() <= SMALL_REQUEST_SPANS;
+            let queue = if is_small { &self.decoded_small } else { &self.decoded };
+            queue.wait(|| self.store.check_room(Some(&batch))).await?;
             self.store.append(tenant, batch).await?;
         }
         cut_message(&mut message);
@@ -193,6 +221,24 @@ mod tests {
         pipeline.grow(&mut permit, 40).expect("fits");
         drop(permit);
         assert_eq!(pipeline.snapshot().in_flight_bytes, 0);
+    }
+
+    #[test]
+    fn the_last_room_is_for_small_requests() {
+        let store = Arc::new(MemoryStore::default());
+        let bytes_max = SMALL_SHARE * SMALL_REQUEST_BYTES;
+        let config = PipelineConfig { in_flight_bytes_max: bytes_max, ..PipelineConfig::default() };
+        let pipeline = Pipeline::new(store, config, Arc::new(ManualClock::at(9)));
+        let mut alone = pipeline.admit(1).expect("fits");
+        pipeline.grow(&mut alone, bytes_max - SMALL_REQUEST_BYTES).expect("alone, all is its own");
+        let mut large = pipeline.admit(1).expect("fits");
+        let error = pipeline.grow(&mut large, SMALL_REQUEST_BYTES).expect_err("is not small");
+        assert!(matches!(error, PipelineError::Overloaded { .. }), "{error}");
+        pipeline.grow(&mut large, SMALL_REQUEST_BYTES / 2).expect("is small");
+        let error = pipeline.grow(&mut alone, 1).expect_err("is not small and not alone");
+        assert!(matches!(error, PipelineError::Overloaded { .. }), "{error}");
+        drop(large);
+        pipeline.grow(&mut alone, SMALL_REQUEST_BYTES - 1).expect("alone again");
     }
 
     #[test]

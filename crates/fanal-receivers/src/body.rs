@@ -6,7 +6,7 @@
 use crate::refusal::Refusal;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use fanal_pipeline::{BytePermit, Pipeline, RequestRejection};
+use fanal_pipeline::{BytePermit, Pipeline, RequestRejection, SMALL_REQUEST_BYTES};
 use http_body_util::BodyExt;
 use std::time::Duration;
 
@@ -32,12 +32,14 @@ pub(crate) struct BodyReader<'a> {
     first: Bytes,
     joined: BytesMut,
     is_ended: bool,
+    /// Whether there was room for more than a small request.
+    has_room: bool,
 }
 
 impl<'a> BodyReader<'a> {
-    /// Admits a request, where need be after a wait; nothing of the body is read yet.
-    pub(crate) async fn new(pipeline: &'a Pipeline, body: Body) -> Result<Self, (Refusal, Body)> {
-        match pipeline.admit_soon(REQUEST_OVERHEAD_BYTES).await {
+    /// Admits a request; nothing of the body is read yet.
+    pub(crate) fn new(pipeline: &'a Pipeline, body: Body) -> Result<Self, (Refusal, Body)> {
+        match pipeline.admit(REQUEST_OVERHEAD_BYTES) {
             Ok(permit) => Ok(Self {
                 pipeline,
                 body,
@@ -45,6 +47,7 @@ impl<'a> BodyReader<'a> {
                 first: Bytes::new(),
                 joined: BytesMut::new(),
                 is_ended: false,
+                has_room: false,
             }),
             Err(error) => Err((Refusal::from_pipeline(&error, pipeline), body)),
         }
@@ -107,6 +110,11 @@ impl<'a> BodyReader<'a> {
         self.pipeline
             .grow(&mut self.permit, chunk.len())
             .map_err(|error| Refusal::from_pipeline(&error, self.pipeline))?;
+        if !self.has_room && self.permit.bytes() > SMALL_REQUEST_BYTES {
+            let room = self.pipeline.wait_for_room().await;
+            room.map_err(|error| Refusal::from_pipeline(&error, self.pipeline))?;
+            self.has_room = true;
+        }
         if self.arrived().is_empty() {
             self.first = chunk;
             return Ok(());
@@ -168,7 +176,7 @@ mod tests {
     async fn check(chunks: &[&[u8]], expect: Result<&[u8], RequestRejection>) {
         let pipeline = testing::pipeline(PipelineConfig::default());
         let body = testing::body(chunks, true);
-        let mut reader = BodyReader::new(&pipeline, body).await.expect("admitted");
+        let mut reader = BodyReader::new(&pipeline, body).expect("admitted");
         let read = reader.read_to_end(0, 6).await.map_err(|refusal| refusal.kind);
         let bytes = read.map(|()| reader.finish().0);
         assert_eq!(bytes.as_deref(), expect.as_deref(), "{chunks:?}");
@@ -192,7 +200,7 @@ mod tests {
         };
         let pipeline = testing::pipeline(config);
         let body = testing::body(&[b"one", b"two"], true);
-        let mut reader = BodyReader::new(&pipeline, body).await.expect("admitted");
+        let mut reader = BodyReader::new(&pipeline, body).expect("admitted");
         reader.read_at_least(1).await.expect("fits");
         let drawn = fanal_base::cast::wide(REQUEST_OVERHEAD_BYTES + 3);
         assert_eq!(pipeline.snapshot().in_flight_bytes, drawn);
@@ -206,7 +214,7 @@ mod tests {
     async fn a_body_that_never_ends_is_given_up() {
         let pipeline = testing::pipeline(PipelineConfig::default());
         let body = testing::body(&[b"one"], false);
-        let mut reader = BodyReader::new(&pipeline, body).await.expect("admitted");
+        let mut reader = BodyReader::new(&pipeline, body).expect("admitted");
         let limit = Duration::from_secs(60);
         let refusal = within(limit, &pipeline, reader.read_to_end(0, 100)).await;
         let refusal = refusal.expect_err("given up");

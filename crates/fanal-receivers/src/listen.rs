@@ -24,9 +24,9 @@ pub const HEADER_BYTES_MAX: u32 = 32 << 10;
 /// Most streams at once on an HTTP/2 connection; senders wait for a free one.
 pub const STREAMS_MAX: u32 = 256;
 
-/// HTTP/2 window of a stream and of a connection, in bytes: large, so that batches of megabytes arrive without
-/// waiting for the reader.
-pub const WINDOW_BYTES: u32 = 8 << 20;
+/// HTTP/2 window of a stream and of a connection, in bytes: what a sender may have on the way before it is read, which
+/// no budget counts. A usual batch fits.
+pub const WINDOW_BYTES: u32 = 1 << 20;
 
 /// Largest HTTP/2 frame that senders may use, in bytes: a usual batch arrives in one, and need not be joined.
 pub const FRAME_BYTES_MAX: u32 = 1 << 20;

@@ -170,8 +170,7 @@ mod tests {
         expect: Result<(&[u8], Compression), GrpcCode>,
     ) {
         let pipeline = testing::pipeline(PipelineConfig::default());
-        let reader =
-            BodyReader::new(&pipeline, testing::body(chunks, true)).await.expect("admitted");
+        let reader = BodyReader::new(&pipeline, testing::body(chunks, true)).expect("admitted");
         let read = read_message(reader, announced, 5).await;
         let read = read.map(|message| (message.bytes.to_vec(), message.compression));
         let expect = expect.map(|(bytes, compression)| (bytes.to_vec(), compression));

@@ -13,7 +13,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// `mi_option_purge_delay` of mimalloc 3 (`mi_option_e` in mimalloc.h).
 const PURGE_DELAY_OPTION: i32 = 15;
 /// How long freed memory is kept, in milliseconds.
-const PURGE_DELAY_MILLIS: c_long = 100;
+const PURGE_DELAY_MILLIS: c_long = 500;
 
 /// Sets the allocator up; called first of all.
 pub(crate) fn start() {

@@ -60,7 +60,7 @@ async fn export(State(ingest): State<Ingest>, request: Request<Body>) -> Respons
 
 async fn receive(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<Accepted, Refusal> {
     let announced = unary::announced_compression(headers)?;
-    let reader = BodyReader::new(&ingest.pipeline, body).await.map_err(|(refusal, _)| refusal)?;
+    let reader = BodyReader::new(&ingest.pipeline, body).map_err(|(refusal, _)| refusal)?;
     let reading = unary::read_message(reader, announced, ingest.config.request_bytes_max);
     let message = body::within(ingest.config.body_timeout, &ingest.pipeline, reading).await?;
     let unary::Message { bytes, compression, permit } = message;

@@ -107,7 +107,7 @@ async fn receive(
             return Err(refusal);
         }
     };
-    let mut reader = match BodyReader::new(&ingest.pipeline, body).await {
+    let mut reader = match BodyReader::new(&ingest.pipeline, body) {
         Ok(reader) => reader,
         Err((refusal, body)) => {
             discard_early(parts, body).await;

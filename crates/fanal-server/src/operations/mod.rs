@@ -39,8 +39,8 @@ async fn readiness(State(app): State<Arc<App>>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
     }
     // Questions are answered all the same, so that the server stays in service.
-    match app.given.pipeline.admit(0) {
-        Ok(_) => (StatusCode::OK, "ready\n".to_owned()).into_response(),
+    match app.given.pipeline.check() {
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()).into_response(),
         Err(error) => {
             let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
             (StatusCode::OK, format!("ready, but spans are refused: {reason}\n")).into_response()
