@@ -1,6 +1,7 @@
-//! A data folder written by version 2 of catalog and segment, 1 of log and block, opens and has its spans, for ever.
+//! A data folder written by version 2 of the catalog, 3 of the segment, 1 of log and block, opens and has its spans, for
+//! ever.
 //!
-//! The folder is `tests/golden/engine-v3`. Where it is missing, the test writes it and fails: a new version gets a new
+//! The folder is `tests/golden/engine-v4`. Where it is missing, the test writes it and fails: a new version gets a new
 //! folder; those of released versions are never written again.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -18,7 +19,7 @@ use std::sync::Arc;
 const SPANS: u8 = 20;
 
 fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/engine-v3")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/engine-v4")
 }
 
 fn open(folder: &Path) -> LocalStore {
@@ -136,7 +137,7 @@ async fn shown(store: &dyn SpanStore) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_folder_of_version_2_opens_and_has_its_spans() {
+async fn the_folder_opens_and_has_its_spans() {
     if !golden().exists() {
         write().await;
         panic!("{} was missing and is written now: commit it", golden().display());

@@ -88,6 +88,21 @@ async fn selective_questions_read_few_granules() {
     let slow =
         vec![SpanCondition::Service("rare".to_owned()), SpanCondition::DurationMin(1000 * SECOND)];
     check("service and duration", question(slow.clone()), 3, 3).await;
+    let services = store.services(&tenant).await.expect("answers");
+    let common = services.iter().find(|service| **service != "rare").expect("has services");
+    let deep = || {
+        let test = AttributeTest::Compare(Comparison::Greater, vec![Value::Int(1000)]);
+        attribute("shop.depth", test)
+    };
+    // Each condition alone holds in the granules of the rare service, where the common one has spans too.
+    let never = vec![
+        SpanCondition::Service(common.clone()),
+        SpanCondition::DurationMin(1000 * SECOND),
+        deep(),
+    ];
+    check("service, duration and attribute of others", question(never), 0, 0).await;
+    let never = vec![SpanCondition::Service(common.clone()), deep()];
+    check("service, and an attribute of another", question(never), 0, 3).await;
     let early = FindTraces { start_max_unix_nanos: START + 600 * SECOND, ..question(slow) };
     check("service and duration, another time", early, 0, 0).await;
     let narrow = FindTraces {
@@ -99,8 +114,7 @@ async fn selective_questions_read_few_granules() {
     let text = |text: &str| vec![Value::String(text.to_owned())];
     let nobody = AttributeTest::Compare(Comparison::Equal, text("nobody"));
     check("a value that is nowhere", question(vec![attribute("user.id", nobody)]), 0, 0).await;
-    let deep = AttributeTest::Compare(Comparison::Greater, vec![Value::Int(1000)]);
-    check("a range", question(vec![attribute("shop.depth", deep)]), 3, 3).await;
+    check("a range", question(vec![deep()]), 3, 3).await;
     let deeper = AttributeTest::Compare(Comparison::Greater, vec![Value::Int(2_000_000)]);
     check("a range that is nowhere", question(vec![attribute("shop.depth", deeper)]), 0, 0).await;
     let unknown = attribute("no.such.key", AttributeTest::Exists);

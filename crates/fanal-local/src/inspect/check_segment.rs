@@ -3,7 +3,7 @@
 
 use crate::segment::{
     AttributeOwner, AttributeStats, ColumnValues, DictionaryId, Granule, NumericRange, Segment,
-    SegmentError, TextColumn,
+    SegmentError, TextColumn, duration_step,
 };
 use fanal_base::cast;
 use fanal_model::{AttributeType, BytesTable, Resource, Scope, SpanBatch, SpanKind, StatusCode};
@@ -80,6 +80,15 @@ pub(super) fn check_granule(
             found.push(format!("set of {what} leaves a span out"));
         }
     }
+    if let Some(classes) = segment.class_codes(number)? {
+        found.extend(check_classes(
+            segment,
+            granule,
+            &classes,
+            &segment.resource_codes(number)?,
+            &segment.durations(number)?,
+        )?);
+    }
     for stats in granule.attributes() {
         let values = segment.attribute_values(stats.owner, stats.column, number)?;
         if !values.is_some_and(|values| range_holds(stats, &values)) {
@@ -87,6 +96,34 @@ pub(super) fn check_granule(
             let key = columns.get(cast::index(stats.column)).map_or("", |meta| &*meta.key);
             found.push(format!("range of the attribute `{key}` leaves a value out"));
         }
+    }
+    Ok(found)
+}
+
+/// What is untrue of what classes tell of services and durations. `codes` are the classes of the granule's spans.
+fn check_classes(
+    segment: &Segment,
+    granule: &Granule,
+    codes: &[u32],
+    resources: &[u32],
+    durations: &[u64],
+) -> Result<Vec<String>, SegmentError> {
+    let Some(classes) = segment.classes()? else { return Ok(Vec::new()) };
+    let summary = segment.resource_summary()?;
+    let mut found = Vec::new();
+    let is_served = |(&class, &resource): (&u32, &u32)| {
+        classes.services.get(cast::index(class)) == summary.service_of.get(cast::index(resource))
+    };
+    if !classes.services.is_empty() && !codes.iter().zip(resources).all(is_served) {
+        found.push("class of a span is of another service".to_owned());
+    }
+    let is_held = |(&class, &nanos): (&u32, &u64)| {
+        let longest = classes.duration_steps.get(cast::index(class));
+        longest.is_some_and(|&longest| longest >= duration_step(nanos))
+            && granule.slowest.may_hold(class, nanos)
+    };
+    if !codes.iter().zip(durations).all(is_held) {
+        found.push("longest durations of classes leave a span out".to_owned());
     }
     Ok(found)
 }
@@ -120,7 +157,7 @@ fn range_holds(stats: &AttributeStats, values: &ColumnValues) -> bool {
 mod tests {
     use super::*;
     use crate::segment::{EncodeOptions, encode};
-    use fanal_model::{SpanBatchBuilder, SpanFields, SpanId, TraceId, ValueRef};
+    use fanal_model::{SpanBatchBuilder, SpanFields, SpanId, TraceId, Value, ValueRef};
     use std::sync::Arc;
 
     fn batch(change: fn(&mut SpanFields<'_>)) -> SpanBatch {
@@ -162,6 +199,43 @@ mod tests {
         check(|span| span.end_unix_nanos = 201, &["range of times or durations leaves a span out"]);
         check(|span| span.kind = 3, &["set of kinds leaves a span out"]);
         check(|span| span.status_code = 2, &["set of status codes leaves a span out"]);
+    }
+
+    #[test]
+    fn classes_are_compared_with_services_and_durations() {
+        let mut builder = SpanBatchBuilder::default();
+        let scope = builder.intern_scope(&Scope::default());
+        for number in 0..32_u8 {
+            let name = Value::String(format!("service-{}", number % 2));
+            let attributes = vec![("service.name".to_owned(), name)];
+            let resource = Resource { attributes, ..Resource::default() };
+            let resource = builder.intern_resource(&resource);
+            builder.finish_span(&SpanFields {
+                trace_id: TraceId([number; 16]),
+                end_unix_nanos: 1000,
+                name: if number % 2 == 0 { "even" } else { "odd" },
+                resource,
+                scope,
+                ..SpanFields::default()
+            });
+        }
+        let bytes = encode(&builder.finish(), EncodeOptions::BLOCK).expect("encodes");
+        let segment = Segment::open(Arc::new(bytes)).expect("opens");
+        let granule = &segment.granules()[0];
+        let codes = segment.class_codes(0).expect("reads").expect("has classes");
+        let resources = segment.resource_codes(0).expect("reads");
+        let check = |resource: u32, nanos: u64, expect: &[&str]| {
+            let mut resources = resources.clone();
+            resources[0] = resource;
+            let mut durations = vec![1000; 32];
+            durations[31] = nanos;
+            let found = check_classes(&segment, granule, &codes, &resources, &durations);
+            assert_eq!(found.expect("reads"), expect);
+        };
+        let own = resources[0];
+        check(own, 1000, &[]);
+        check(1 - own, 1000, &["class of a span is of another service"]);
+        check(own, 2000, &["longest durations of classes leave a span out"]);
     }
 
     #[test]

@@ -6,8 +6,10 @@
 
 use super::cell::CellTest;
 use super::columns::{Cells, CodedColumn, Columns, Dictionaries};
-use super::plan::{Leaf, Probe};
-use crate::segment::{AttributeOwner, Classes, SegmentError, Source};
+use super::plan::{Codes, Leaf, Probe};
+use crate::segment::{
+    AttributeOwner, Classes, ResourceSummary, SegmentError, Source, duration_step,
+};
 use fanal_base::cast;
 use fanal_model::{SpanKind, StatusCode};
 use std::sync::Arc;
@@ -134,13 +136,16 @@ fn of_leaf(
         of_values(&classes.status_codes, |&code| passes(StatusCode::from_code(code)))
     };
     Ok(match leaf {
-        Leaf::Codes(column, codes) => {
-            coded(*column, classes).and_then(|all| of_values(all, |&code| codes.contains(code)))
-        }
+        Leaf::Codes(column, codes) => of_codes(*column, codes, classes, dictionaries)?,
         Leaf::Kind(wanted) => kinds(&|kind| kind == *wanted),
         Leaf::Status(wanted) => status_codes(&|code| code == *wanted),
         Leaf::StatusNot(unwanted) => status_codes(&|code| code != *unwanted),
-        Leaf::DurationMin(_) | Leaf::DurationMax(_) => None,
+        Leaf::DurationMin(nanos) => {
+            let least = duration_step(*nanos);
+            let verdict = |&step: &u8| if step < least { Verdict::No } else { Verdict::Unsure };
+            Some(classes.duration_steps.iter().map(verdict).collect())
+        }
+        Leaf::DurationMax(_) => None,
         Leaf::Any(probes) => {
             let mut any = vec![Verdict::No; classes.len()];
             for probe in probes {
@@ -154,12 +159,38 @@ fn of_leaf(
     })
 }
 
-fn coded(column: CodedColumn, classes: &Classes) -> Option<&[u32]> {
-    match column {
-        CodedColumn::Names => Some(&classes.names),
-        CodedColumn::Scopes => Some(&classes.scopes),
-        CodedColumn::Resources => None,
+fn of_codes(
+    column: CodedColumn,
+    codes: &Codes,
+    classes: &Classes,
+    dictionaries: &impl Dictionaries,
+) -> Result<Option<Vec<Verdict>>, SegmentError> {
+    Ok(match column {
+        CodedColumn::Names => of_values(&classes.names, |&code| codes.contains(code)),
+        CodedColumn::Scopes => of_values(&classes.scopes, |&code| codes.contains(code)),
+        CodedColumn::Resources if classes.services.is_empty() => None,
+        CodedColumn::Resources => {
+            let services = of_services(codes, &*dictionaries.resource_summary()?);
+            let verdict = |&service: &u32| services.get(cast::index(service)).copied();
+            let verdicts = classes.services.iter().map(verdict);
+            Some(verdicts.map(|told| told.flatten().unwrap_or(Verdict::No)).collect())
+        }
+    })
+}
+
+/// By service: whether all, none or some of its resources pass.
+fn of_services(codes: &Codes, summary: &ResourceSummary) -> Vec<Option<Verdict>> {
+    let mut services = vec![None; summary.services.len()];
+    for (code, &service) in (0..).zip(&summary.service_of) {
+        let Some(known) = services.get_mut(cast::index(service)) else { continue };
+        let told = told(codes.contains(code));
+        *known = if known.is_none_or(|known| known == told) {
+            Some(told)
+        } else {
+            Some(Verdict::Unsure)
+        };
     }
+    services
 }
 
 /// `None` where the classes do not hold the column.
@@ -173,10 +204,7 @@ fn of_probe(
     dictionaries: &impl Dictionaries,
 ) -> Result<Option<Vec<Verdict>>, SegmentError> {
     match probe {
-        Probe::Codes(column, codes) => {
-            let all = coded(*column, classes);
-            Ok(all.and_then(|all| of_values(all, |&code| codes.contains(code))))
-        }
+        Probe::Codes(column, codes) => of_codes(*column, codes, classes, dictionaries),
         Probe::Cells { owner: AttributeOwner::Span, column, test } => {
             of_cells(*column, test, dictionaries)
         }

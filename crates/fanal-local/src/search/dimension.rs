@@ -157,7 +157,10 @@ impl Dimension {
     }
 
     /// The column that tells the ids, and the id of each of its codes; `None` for an attribute of spans.
-    pub(crate) fn by_code(&self, classes: Option<&Classes>) -> Option<(CodeSource, Vec<u32>)> {
+    pub(crate) fn by_code(
+        &self,
+        classes: Option<(&Classes, &ResourceSummary)>,
+    ) -> Option<(CodeSource, Vec<u32>)> {
         let (source, ids) = match &self.source {
             Source::Names(table) => {
                 (CodeSource::Column(CodedColumn::Names), (0..cast::narrow(table.len())).collect())
@@ -169,6 +172,15 @@ impl Dimension {
             }
             Source::Attribute(_) => return None,
         };
+        let (classes, summary) = classes.unzip();
+        if source == CodeSource::Column(CodedColumn::Resources)
+            && let Some(services) = classes.map(|classes| &classes.services)
+            && let Some(by_service) = summary.and_then(|summary| by_service(&ids, summary))
+            && !services.is_empty()
+        {
+            let id = |&service: &u32| by_service.get(cast::index(service)).copied().unwrap_or(0);
+            return Some((CodeSource::Classes, services.iter().map(id).collect()));
+        }
         let held = classes.and_then(|classes| held(source, classes));
         let Some(codes) = held else { return Some((source, ids)) };
         let id = |&code: &u32| ids.get(cast::index(code)).copied().unwrap_or(0);
@@ -226,6 +238,17 @@ fn held(source: CodeSource, classes: &Classes) -> Option<Cow<'_, [u32]>> {
         CodeSource::Column(CodedColumn::Resources) | CodeSource::Classes => return None,
     };
     (!codes.is_empty()).then_some(codes)
+}
+
+/// Ids by service, where all resources of a service have the same; `ids` are by resource.
+fn by_service(ids: &[u32], summary: &ResourceSummary) -> Option<Vec<u32>> {
+    let mut found = vec![None; summary.services.len()];
+    for (&id, &service) in ids.iter().zip(&summary.service_of) {
+        if *found.get_mut(cast::index(service))?.get_or_insert(id) != id {
+            return None;
+        }
+    }
+    Some(found.into_iter().map(Option::unwrap_or_default).collect())
 }
 
 /// By number of OTLP: the place among `all`.

@@ -47,10 +47,15 @@ impl Keys {
         let dimensions = keys.iter().map(|key| Dimension::compile(key, dictionaries));
         let dimensions = dimensions.collect::<Result<Vec<_>, _>>()?;
         let classes = if keys.is_empty() { None } else { dictionaries.classes()? };
+        let summary = match &classes {
+            Some(classes) if !classes.services.is_empty() => dictionaries.resource_summary()?,
+            _ => Arc::default(),
+        };
+        let told = classes.as_deref().map(|classes| (classes, &*summary));
         let mut lanes = Vec::new();
         let mut coded: Vec<(CodeSource, Vec<KeyIds>)> = Vec::new();
         for (place, dimension) in dimensions.iter().enumerate() {
-            let Some((source, ids)) = dimension.by_code(classes.as_deref()) else {
+            let Some((source, ids)) = dimension.by_code(told) else {
                 lanes.push(Lane::Attribute(place));
                 continue;
             };

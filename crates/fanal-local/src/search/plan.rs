@@ -104,6 +104,17 @@ impl<'q> Plan<'q> {
     /// Whether a granule may have a match, by its statistics.
     pub(crate) fn may_match(&self, granule: &Granule) -> bool {
         self.leaves.iter().all(|leaf| leaf.may_match(granule))
+            && self.classes.as_ref().is_none_or(|filter| self.may_last(filter, granule))
+    }
+
+    /// Whether spans of classes that pass may last as long as is asked.
+    fn may_last(&self, filter: &ClassFilter, granule: &Granule) -> bool {
+        let least = self.leaves.iter().filter_map(|leaf| match leaf {
+            Leaf::DurationMin(nanos) => Some(*nanos),
+            _ => None,
+        });
+        let passes = |class| filter.may_pass(class);
+        least.max().is_none_or(|nanos| granule.slowest.may_last(nanos, passes))
     }
 
     /// Clears the marks of rows on which a condition does not hold; stops when none is left.

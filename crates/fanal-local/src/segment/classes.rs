@@ -1,17 +1,20 @@
 //! Classes of spans: the distinct combinations of what follows from the code that made a span, which are few. A
-//! granule tells the class of each row; name, scope, kind, status, flags and shape come from the table of classes.
+//! granule tells the class of each row; name, scope, kind, status, flags and shape come from the table of classes, and
+//! so does the service, which is stored with the resource too.
 //!
 //! The encoder finds them, readers map codes through them. Invariant: every code of a granule is a class.
 
 use super::compress::Packer;
 use super::error::{Flaw, SegmentError};
+use super::granule::duration_step;
 use super::integers::{self, Nature, Word};
 use super::layout::Column;
+use super::resources::ResourceSummary;
 use fanal_base::cast;
 use fanal_model::SpanBatch;
 use fanal_model::nested::{self, Reader};
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
+use hashbrown::{HashSet, HashTable};
 use std::hash::BuildHasher;
 
 /// Bits of the columns that classes can hold.
@@ -21,13 +24,18 @@ const KINDS: u8 = 1 << 2;
 const STATUS_CODES: u8 = 1 << 3;
 const FLAGS: u8 = 1 << 4;
 const SHAPES: u8 = 1 << 5;
-const ALL: u8 = (1 << 6) - 1;
+const SERVICES: u8 = 1 << 6;
+const ALL: u8 = (1 << 7) - 1;
 
 /// What is tried in turn: names or shapes that are different in every row stay columns of their own.
 const TRIALS: [u8; 3] = [ALL, ALL & !NAMES, ALL & !SHAPES];
 
 /// Rows for each class from which on classes pay.
 const CLASS_ROWS_MIN: usize = 8;
+
+/// Classes with a service each are at most so many times as many as without: where services share much of their code,
+/// telling them apart costs more than it is worth.
+const SERVICE_CLASSES_MAX: (usize, usize) = (3, 2);
 
 /// Most classes that are read.
 const CLASSES_MAX: usize = 1 << 24;
@@ -49,6 +57,10 @@ pub struct Classes {
     pub flags: Vec<u32>,
     /// Shape of the span attributes of each class.
     pub shapes: Vec<u32>,
+    /// Service of each class, an index into [`ResourceSummary::services`].
+    pub services: Vec<u32>,
+    /// [`duration_step`] of the longest span of each class.
+    pub duration_steps: Vec<u8>,
 }
 
 /// A batch by classes.
@@ -66,18 +78,20 @@ pub(super) struct Classified {
 struct Key {
     name_and_shape: u64,
     scope_and_flags: u64,
+    service: u32,
     kind: u8,
     status_code: u8,
 }
 
 impl Key {
-    fn of(batch: &SpanBatch, row: usize, parts: u8) -> Self {
+    fn of(batch: &SpanBatch, service_of: &[u32], row: usize, parts: u8) -> Self {
         let part = |part: u8, value: u32| if parts & part == 0 { 0 } else { u64::from(value) };
         Self {
             name_and_shape: part(NAMES, batch.names.codes[row])
                 | part(SHAPES, batch.attributes.rows[row]) << 32,
             scope_and_flags: part(SCOPES, batch.scopes.codes[row])
                 | part(FLAGS, batch.flags[row]) << 32,
+            service: service_of.get(cast::index(batch.resources.codes[row])).copied().unwrap_or(0),
             kind: batch.kinds[row],
             status_code: batch.status_codes[row],
         }
@@ -87,10 +101,16 @@ impl Key {
 /// Finds the classes of a batch; `None` where they would be too many.
 pub(super) fn classify(batch: &SpanBatch) -> Option<Classified> {
     let limit = batch.len() / CLASS_ROWS_MIN;
-    TRIALS.into_iter().find_map(|parts| number(batch, parts, limit))
+    let service_of = ResourceSummary::of(&batch.resources.table).service_of;
+    TRIALS.into_iter().find_map(|parts| {
+        let with_services = number(batch, &service_of, parts, limit);
+        with_services.or_else(|| number(batch, &[], parts & !SERVICES, limit))
+    })
 }
 
-fn number(batch: &SpanBatch, parts: u8, limit: usize) -> Option<Classified> {
+/// Finds classes of some columns; `service_of` tells services by code of the resource, where classes hold them. `None`
+/// where the classes are more than `limit`, or too many by services.
+fn number(batch: &SpanBatch, service_of: &[u32], parts: u8, limit: usize) -> Option<Classified> {
     let hasher = RandomState::default();
     let mut table: HashTable<u32> = HashTable::new();
     let mut keys: Vec<Key> = Vec::new();
@@ -98,7 +118,7 @@ fn number(batch: &SpanBatch, parts: u8, limit: usize) -> Option<Classified> {
     let mut counts: Vec<u32> = Vec::new();
     let mut codes = Vec::with_capacity(batch.len());
     for row in 0..batch.len() {
-        let key = Key::of(batch, row, parts);
+        let key = Key::of(batch, service_of, row, parts);
         let hash = hasher.hash_one(key);
         let code = match table.find(hash, |&code| keys[cast::index(code)] == key) {
             Some(&code) => code,
@@ -115,7 +135,7 @@ fn number(batch: &SpanBatch, parts: u8, limit: usize) -> Option<Classified> {
         counts[cast::index(code)] += 1;
         codes.push(code);
     }
-    if keys.is_empty() {
+    if keys.is_empty() || !are_services_worth(&keys) {
         return None;
     }
     // Frequent classes get small numbers, which compress best.
@@ -128,13 +148,27 @@ fn number(batch: &SpanBatch, parts: u8, limit: usize) -> Option<Classified> {
     codes.iter_mut().for_each(|code| *code = numbers[cast::index(*code)]);
     let rows: Vec<usize> = order.iter().map(|&code| first_rows[cast::index(code)]).collect();
     let counts = order.iter().map(|&code| counts[cast::index(code)]).collect();
-    Some(Classified { codes, counts, classes: Classes::of_rows(batch, parts, &rows) })
+    let mut classes = Classes::of_rows(batch, service_of, parts, &rows);
+    for (row, &code) in codes.iter().enumerate() {
+        let longest = &mut classes.duration_steps[cast::index(code)];
+        *longest = duration_step(batch.duration_nanos(row)).max(*longest);
+    }
+    Some(Classified { codes, counts, classes })
+}
+
+fn are_services_worth(keys: &[Key]) -> bool {
+    let (most, of) = SERVICE_CLASSES_MAX;
+    let without: HashSet<Key, RandomState> =
+        keys.iter().map(|key| Key { service: 0, ..*key }).collect();
+    keys.len() * of <= without.len() * most
 }
 
 impl Classes {
-    fn of_rows(batch: &SpanBatch, parts: u8, rows: &[usize]) -> Self {
+    fn of_rows(batch: &SpanBatch, service_of: &[u32], parts: u8, rows: &[usize]) -> Self {
         let words = |part: u8, values: &[u32]| gathered(parts & part, values, rows);
         let bytes = |part: u8, values: &[u8]| gathered(parts & part, values, rows);
+        let resources = gathered(parts & SERVICES, &batch.resources.codes, rows);
+        let service = |code: &u32| service_of.get(cast::index(*code)).copied().unwrap_or(0);
         Self {
             parts,
             count: rows.len(),
@@ -144,6 +178,8 @@ impl Classes {
             status_codes: bytes(STATUS_CODES, &batch.status_codes),
             flags: words(FLAGS, &batch.flags),
             shapes: words(SHAPES, &batch.attributes.rows),
+            services: resources.iter().map(service).collect(),
+            duration_steps: vec![0; rows.len()],
         }
     }
 
@@ -178,7 +214,7 @@ impl Classes {
 
     /// Bytes of memory held.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.count * 18
+        self.count * 23
     }
 
     /// Appends the stored form.
@@ -189,12 +225,12 @@ impl Classes {
     ) -> Result<(), SegmentError> {
         out.push(self.parts);
         nested::write_length(self.count, out);
-        for values in [&self.names, &self.scopes, &self.flags, &self.shapes] {
+        for values in [&self.names, &self.scopes, &self.flags, &self.shapes, &self.services] {
             if !values.is_empty() {
                 integers::write(values, Nature::Codes, packer, out)?;
             }
         }
-        for values in [&self.kinds, &self.status_codes] {
+        for values in [&self.kinds, &self.status_codes, &self.duration_steps] {
             if !values.is_empty() {
                 integers::write(values, Nature::Codes, packer, out)?;
             }
@@ -214,8 +250,10 @@ impl Classes {
         classes.scopes = part(reader, parts & SCOPES, count)?;
         classes.flags = part(reader, parts & FLAGS, count)?;
         classes.shapes = part(reader, parts & SHAPES, count)?;
+        classes.services = part(reader, parts & SERVICES, count)?;
         classes.kinds = part(reader, parts & KINDS, count)?;
         classes.status_codes = part(reader, parts & STATUS_CODES, count)?;
+        classes.duration_steps = integers::read(reader, count)?;
         if classes.shapes.iter().any(|&shape| cast::index(shape) >= shape_count) {
             return Err(Flaw("unknown shape"));
         }

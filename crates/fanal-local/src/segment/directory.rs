@@ -5,7 +5,7 @@
 
 use super::compress::{BLOCK_BYTES_MAX, Packer, read_block};
 use super::error::{Flaw, SegmentError};
-use super::granule::{AttributeStats, CodeSet, Granule, NumericRange};
+use super::granule::{AttributeStats, CodeSet, Granule, NumericRange, Slowest};
 use super::layout::{COLUMN_COUNT, Extent, TEXT_COLUMNS};
 use super::{AttributeColumnMeta, AttributeOwner};
 use fanal_base::cast;
@@ -171,6 +171,7 @@ fn write_granule(granule: &Granule, last_start: u64, out: &mut Vec<u8>) {
         granule.duration_max_nanos,
     ];
     numbers.into_iter().for_each(|number| nested::write_varint(number, out));
+    write_slowest(&granule.slowest, out);
     write_pages(&granule.page_ends, out);
     out.extend_from_slice(&[granule.kinds, granule.status_codes]);
     for set in [&granule.names, &granule.resources, &granule.scopes] {
@@ -210,6 +211,7 @@ fn read_granule(
     let start_max = start_min.wrapping_add(reader.varint()?);
     let end_max = sum(start_min, reader.varint()?);
     let (duration_min, duration_max) = (reader.varint()?, reader.varint()?);
+    let slowest = read_slowest(reader)?;
     let page_ends = read_pages(reader, row_count)?;
     let bits = reader.take(2)?;
     let (kinds, status_codes) = (bits[0], bits[1]);
@@ -232,6 +234,7 @@ fn read_granule(
         end_max_unix_nanos: end_max,
         duration_min_nanos: duration_min,
         duration_max_nanos: duration_max,
+        slowest,
         kinds,
         status_codes,
         names,
@@ -242,6 +245,32 @@ fn read_granule(
         offset,
         column_ends,
     })
+}
+
+fn write_slowest(slowest: &Slowest, out: &mut Vec<u8>) {
+    out.push(slowest.others);
+    nested::write_length(slowest.classes.len(), out);
+    let mut last = 0;
+    for &(class, _) in &slowest.classes {
+        nested::write_varint(u64::from(class - last), out);
+        last = class;
+    }
+    out.extend(slowest.classes.iter().map(|&(_, step)| step));
+}
+
+fn read_slowest(reader: &mut Reader<'_>) -> Result<Slowest, Flaw> {
+    let others = reader.take(1)?[0];
+    let count = reader.length()?;
+    let mut codes = Vec::with_capacity(count);
+    let mut code = 0_u32;
+    for place in 0..count {
+        let gap = read_u32(reader)?;
+        let next = code.checked_add(gap).filter(|_| gap > 0 || place == 0);
+        code = next.ok_or(Flaw("order of classes"))?;
+        codes.push(code);
+    }
+    let steps = reader.take(count)?;
+    Ok(Slowest { classes: codes.into_iter().zip(steps.iter().copied()).collect(), others })
 }
 
 /// Number of pages, then the rows of all but the last.

@@ -9,7 +9,7 @@ use super::compress::Packer;
 use super::directory::{Directory, ITEMS_MAX, TableDirectory};
 use super::error::SegmentError;
 use super::fixed::FixedCells;
-use super::granule::{AttributeStats, Granule};
+use super::granule::{AttributeStats, Granule, Slowest};
 use super::integers::{self, Nature};
 use super::layout::{COLUMN_COUNT, Extent, MAGIC, Sink, TEXT_COLUMNS};
 use super::pages::{self, Habit, PageEnds};
@@ -307,6 +307,9 @@ impl Encoder<'_> {
             self.write_attributes(owner, items, offset, tables, &mut attributes)?;
         }
         let times = statistics::times(batch, rows.clone());
+        let slowest = self.classified.as_ref().map_or_else(Slowest::unknown, |found| {
+            statistics::slowest(batch, rows.clone(), &found.codes)
+        });
         let [names, resources, scopes] = &mut self.sets;
         let set = |sets: &mut CodeSets, column: &DictionaryColumn| {
             sets.build(&column.codes[rows.clone()], column.table.len())
@@ -320,6 +323,7 @@ impl Encoder<'_> {
             end_max_unix_nanos: times.end_max,
             duration_min_nanos: times.duration_min,
             duration_max_nanos: times.duration_max,
+            slowest,
             kinds: statistics::kinds(&batch.kinds[rows.clone()]),
             status_codes: statistics::status_codes(&batch.status_codes[rows.clone()]),
             names: set(names, &batch.names),

@@ -27,6 +27,8 @@ pub struct Granule {
     pub duration_min_nanos: u64,
     /// Longest duration.
     pub duration_max_nanos: u64,
+    /// Which classes have the longest spans.
+    pub slowest: Slowest,
     /// Bit `k`: a span is of the kind of number `k`; unknown numbers count as unspecified.
     pub kinds: u8,
     /// Bit `c`: a span has the status code of number `c`; unknown numbers count as unset.
@@ -45,6 +47,45 @@ pub struct Granule {
     pub(super) offset: u64,
     /// By column: one past the last byte of its chunk, from `offset`. No bytes: every value is zero.
     pub(super) column_ends: [u32; COLUMN_COUNT],
+}
+
+/// The classes with the longest spans of a granule, each with the [`duration_step`] of its longest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slowest {
+    /// By class, ascending.
+    pub(super) classes: Box<[(u32, u8)]>,
+    /// No span of another class has a greater step.
+    pub(super) others: u8,
+}
+
+impl Slowest {
+    /// Where nothing is known of classes.
+    pub(super) fn unknown() -> Self {
+        Self { classes: Box::default(), others: u8::MAX }
+    }
+
+    /// Whether a class that `passes` may have a span that lasts `nanos` or longer.
+    pub fn may_last(&self, nanos: u64, passes: impl Fn(u32) -> bool) -> bool {
+        let step = duration_step(nanos);
+        let is_found = |&(class, longest): &(u32, u8)| longest >= step && passes(class);
+        self.others >= step || self.classes.iter().any(is_found)
+    }
+
+    /// Whether a span of a class may last `nanos`.
+    pub fn may_hold(&self, class: u32, nanos: u64) -> bool {
+        let place = self.classes.binary_search_by_key(&class, |&(class, _)| class).ok();
+        let listed = place.and_then(|place| self.classes.get(place));
+        listed.map_or(self.others, |&(_, longest)| longest) >= duration_step(nanos)
+    }
+}
+
+/// A duration, coarsely: rises with it, in four steps between a power of two and the next.
+pub fn duration_step(nanos: u64) -> u8 {
+    let bits = u64::BITS - nanos.leading_zeros();
+    let Some(shift) = bits.checked_sub(3) else { return nanos.to_le_bytes()[0] };
+    // Of the three bits that are left the first is always set.
+    let step = (u64::from(shift) << 2) + (nanos >> shift);
+    step.to_le_bytes()[0]
 }
 
 /// What is known of an attribute column in one granule where it occurs.
@@ -177,5 +218,47 @@ impl CodeSet {
     /// Whether any of ascending `codes` may occur.
     pub fn may_contain_any(&self, codes: &[u32]) -> bool {
         codes.iter().any(|&code| self.may_contain(code))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_rise_with_durations() {
+        let check = |nanos: u64, step: u8| assert_eq!(duration_step(nanos), step, "{nanos}");
+        (0..=4).for_each(|nanos| check(u64::from(nanos), nanos));
+        check(7, 7);
+        check(8, 8);
+        check(9, 8);
+        check(10, 9);
+        check(500_000_000, 111);
+        check(u64::MAX, 251);
+        let mut last = 0;
+        for nanos in (0..64).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit, (1 << bit) + 1]) {
+            let step = duration_step(nanos);
+            assert!(step >= last || nanos < 4, "{nanos}");
+            last = step;
+        }
+    }
+
+    #[test]
+    fn slow_classes_are_looked_at_and_the_others_by_their_bound() {
+        let slowest = Slowest {
+            classes: Box::new([(3, duration_step(9000)), (7, duration_step(100_000))]),
+            others: duration_step(1000),
+        };
+        let check = |nanos: u64, class: u32, expect: bool| {
+            assert_eq!(slowest.may_last(nanos, |it| it == class), expect, "{nanos} {class}");
+        };
+        check(1000, 5, true);
+        check(2000, 5, false);
+        check(9000, 3, true);
+        check(20_000, 3, false);
+        check(100_000, 7, true);
+        assert!(Slowest::unknown().may_last(u64::MAX, |_| false));
+        assert!(slowest.may_hold(3, 9000) && !slowest.may_hold(3, 20_000));
+        assert!(slowest.may_hold(4, 1000) && !slowest.may_hold(4, 2000));
     }
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Magic and, as the last byte, version: the last bytes of a segment.
-pub(super) const MAGIC: [u8; 8] = *b"FNLSEG\0\x02";
+pub(super) const MAGIC: [u8; 8] = *b"FNLSEG\0\x03";
 
 /// Version that this program writes and reads.
 pub(super) const VERSION: u8 = MAGIC[7];

@@ -39,7 +39,7 @@ pub(crate) use columns::GranuleReader;
 pub use encode::{encode, encode_in_pieces};
 pub use error::SegmentError;
 pub(crate) use fixed::{ClassCells, Source};
-pub use granule::{AttributeStats, CodeSet, Granule, NumericRange};
+pub use granule::{AttributeStats, CodeSet, Granule, NumericRange, Slowest, duration_step};
 pub use inventory::Part;
 pub use reader::{Segment, Shapes};
 pub use resources::{ResourceSummary, SERVICE_KEY};

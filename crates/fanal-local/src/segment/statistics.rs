@@ -1,6 +1,6 @@
 //! Computes what the directory tells of a granule.
 
-use super::granule::{CodeSet, NumericRange, kind_bit, status_bit};
+use super::granule::{CodeSet, NumericRange, Slowest, duration_step, kind_bit, status_bit};
 use fanal_base::cast;
 use fanal_model::attributes::AttributeValues;
 use fanal_model::{SpanBatch, SpanKind, StatusCode};
@@ -10,6 +10,9 @@ use std::ops::Range;
 const LIST_CODES_MAX: usize = 64;
 /// Most bits of a bitmap.
 const BITMAP_BITS_MAX: u32 = 1 << 13;
+
+/// Most classes that are told as the slowest of a granule: about those whose spans stand out.
+const SLOWEST_CLASSES: usize = 32;
 
 /// Least and greatest times and durations of some rows.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +43,25 @@ pub(super) fn times(batch: &SpanBatch, rows: Range<usize>) -> Times {
         times.duration_max = times.duration_max.max(duration);
     }
     times
+}
+
+/// The classes with the longest of some rows of a batch, of which `codes` tells the classes.
+pub(super) fn slowest(batch: &SpanBatch, rows: Range<usize>, codes: &[u32]) -> Slowest {
+    let mut longest: Vec<Option<u8>> = Vec::new();
+    for (row, &code) in rows.clone().zip(&codes[rows]) {
+        let class = cast::index(code);
+        if longest.len() <= class {
+            longest.resize(class + 1, None);
+        }
+        longest[class] = longest[class].max(Some(duration_step(batch.duration_nanos(row))));
+    }
+    let steps = (0..).zip(longest).filter_map(|(class, step)| Some((class, step?)));
+    let mut classes: Vec<(u32, u8)> = steps.collect();
+    classes.sort_by_key(|&(_, step)| std::cmp::Reverse(step));
+    let others = classes.get(SLOWEST_CLASSES).map_or(0, |&(_, step)| step);
+    classes.truncate(SLOWEST_CLASSES);
+    classes.sort_unstable();
+    Slowest { classes: classes.into(), others }
 }
 
 /// Bits of the kinds that occur.

@@ -20,15 +20,15 @@ fn write() {
     push_odd_keys(&mut builder, 12, 100);
     let batch = builder.finish();
     let spans = show_all(&batch, Projection::Full).join("\n");
-    std::fs::write(file("segment-v2.txt"), spans).expect("writes");
+    std::fs::write(file("segment-v3.txt"), spans).expect("writes");
     let log = encode(&batch, EncodeOptions::LOG).expect("encodes");
-    std::fs::write(file("segment-v2-log.bin"), log).expect("writes");
+    std::fs::write(file("segment-v3-log.bin"), log).expect("writes");
     let block = encode(&batch, options(Profile::Small, 160)).expect("encodes");
-    std::fs::write(file("segment-v2-block.bin"), block).expect("writes");
+    std::fs::write(file("segment-v3-block.bin"), block).expect("writes");
 }
 
 fn check(name: &str, granules: usize) {
-    let expected = std::fs::read_to_string(file("segment-v2.txt")).expect("reads");
+    let expected = std::fs::read_to_string(file("segment-v3.txt")).expect("reads");
     let segment = open(&std::fs::read(file(name)).expect("reads"));
     assert_eq!(segment.granules().len(), granules, "{name}");
     assert!(segment.overflow_column(AttributeOwner::Span).is_some(), "{name}");
@@ -39,11 +39,11 @@ fn check(name: &str, granules: usize) {
 }
 
 #[test]
-fn version_2_reads_for_ever() {
-    if !file("segment-v2.txt").exists() {
+fn version_3_reads_for_ever() {
+    if !file("segment-v3.txt").exists() {
         write();
-        panic!("the files of version 2 were missing and are written now: commit them");
+        panic!("the files of version 3 were missing and are written now: commit them");
     }
-    check("segment-v2-log.bin", 1);
-    check("segment-v2-block.bin", 2);
+    check("segment-v3-log.bin", 1);
+    check("segment-v3-block.bin", 2);
 }

@@ -1,12 +1,12 @@
 //! Scenarios: what a segment must do with a given batch.
 
-use super::super::layout::{CHECKSUM_BYTES, Extent, chunk_checksum};
+use super::super::layout::{CHECKSUM_BYTES, Extent, VERSION, chunk_checksum};
 use super::super::*;
 use super::varied::{push_odd_keys, span_id, trace_id, varied, varied_into};
 use super::{PROFILES, check, open, options, show_all};
 use fanal_base::cast;
 use fanal_model::attributes::AttributeValues;
-use fanal_model::{Resource, Scope, SpanBatch, SpanBatchBuilder, SpanFields, ValueRef};
+use fanal_model::{Resource, Scope, SpanBatch, SpanBatchBuilder, SpanFields, Value, ValueRef};
 use fanal_storage::Projection;
 use fanal_testkit::{Generator, GeneratorConfig, push_into};
 use std::sync::Arc;
@@ -154,6 +154,15 @@ fn interleaved_traces_share_their_ids() {
 }
 
 #[test]
+fn the_version_before_is_refused() {
+    let mut bytes = encode(&varied(20), EncodeOptions::BLOCK).expect("encodes");
+    assert_eq!(bytes.pop(), Some(VERSION));
+    bytes.push(VERSION - 1);
+    let error = Segment::open(Arc::new(bytes)).expect_err("refused").to_string();
+    assert!(error.starts_with("not a segment of version 3: found"), "{error}");
+}
+
+#[test]
 fn every_damaged_byte_and_every_cut_is_an_error() {
     for profile in PROFILES {
         let batch = varied(60);
@@ -279,4 +288,77 @@ fn statistics_tell_what_occurs() {
     let stats = granule.attribute(AttributeOwner::Span, columns[0]).expect("occurs");
     assert_eq!(stats.range, Some(NumericRange::Int { min: 200, max: 200 }));
     assert_eq!(segment.columns_of_key(AttributeOwner::Link, "size"), [0_u32; 0]);
+}
+
+/// Spans of generated traces.
+fn generated(spans: usize) -> SpanBatch {
+    let mut generator = Generator::new(GeneratorConfig::clean(), 3);
+    let mut builder = SpanBatchBuilder::default();
+    while builder.len() < spans {
+        let start = 1_760_000_000_000_000_000 + cast::wide(builder.len()) * 100_000;
+        push_into(&generator.next_trace(start).spans, &mut builder);
+    }
+    builder.finish()
+}
+
+#[test]
+fn classes_tell_services_and_the_longest_durations() {
+    let batch = generated(30_000);
+    let segment = open(&encode(&batch, EncodeOptions::BLOCK).expect("encodes"));
+    let classes = segment.classes().expect("reads").expect("has classes");
+    let summary = segment.resource_summary().expect("reads");
+    let mut longest = vec![0; classes.len()];
+    for (number, granule) in segment.granules().iter().enumerate() {
+        let codes = segment.class_codes(number).expect("reads").expect("has classes");
+        let resources = segment.resource_codes(number).expect("reads");
+        let mut here = vec![None; classes.len()];
+        for ((&class, &resource), row) in codes.iter().zip(&resources).zip(granule.rows.clone()) {
+            let class = cast::index(class);
+            assert_eq!(classes.services[class], summary.service_of[cast::index(resource)]);
+            let step = duration_step(batch.duration_nanos(cast::index(row)));
+            longest[class] = step.max(longest[class]);
+            here[class] = here[class].max(Some(step));
+        }
+        let slowest = &granule.slowest;
+        assert_eq!(slowest.classes.len(), 32, "as many as stand out");
+        for (class, step) in (0..).zip(here) {
+            let listed = slowest.classes.iter().find(|(listed, _)| *listed == class);
+            match listed {
+                Some((_, told)) => assert_eq!(Some(*told), step),
+                None => assert!(step <= Some(slowest.others)),
+            }
+        }
+    }
+    assert_eq!(classes.duration_steps, longest);
+}
+
+#[test]
+fn services_are_left_out_of_classes_where_these_become_too_many() {
+    let check = |services: u32, is_told: bool| {
+        let mut builder = SpanBatchBuilder::default();
+        let scope = builder.intern_scope(&Scope::default());
+        for number in 0..600_u32 {
+            let name = Value::String(format!("service-{}", number % services));
+            let attributes = vec![("service.name".to_owned(), name)];
+            let resource = Resource { attributes, ..Resource::default() };
+            let resource = builder.intern_resource(&resource);
+            let name = format!("operation-{}", number % 6);
+            let id = u64::from(number);
+            builder.finish_span(&SpanFields {
+                trace_id: trace_id(id),
+                span_id: span_id(id + 1),
+                name: &name,
+                resource,
+                scope,
+                ..SpanFields::default()
+            });
+        }
+        let segment = open(&encode(&builder.finish(), EncodeOptions::BLOCK).expect("encodes"));
+        let classes = segment.classes().expect("reads").expect("has classes");
+        assert_eq!(!classes.services.is_empty(), is_told, "{services} services");
+        assert_eq!(classes.names.len(), 6, "{services} services");
+    };
+    check(1, true);
+    check(3, true);
+    check(12, false);
 }
