@@ -4,10 +4,11 @@
 //! are fused so that requests of one span do not cost kilobytes each. Knows nothing of files.
 
 use crate::block::filter::{TraceFilter, trace_hash};
+use crate::segment::ResourceSummary;
 use fanal_base::cast;
 use fanal_model::{IndexedBatch, InvalidBatch, SpanBatch, SpanBatchBuilder, TraceId};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Parts of about one size at the end of the head that are fused.
 const FUSE_COUNT: usize = 8;
@@ -49,6 +50,7 @@ pub(crate) struct HeadPart {
     /// Row of the latest start.
     pub newest_row: usize,
     filter: TraceFilter,
+    resources: OnceLock<Arc<ResourceSummary>>,
     held: Held,
 }
 
@@ -70,12 +72,19 @@ impl HeadPart {
         gauge.0.fetch_add(bytes, Ordering::AcqRel);
         let held = Held(gauge.clone(), bytes);
         let starts = (earliest, latest);
-        Self { sequences, arrived, spans, starts, newest_row, filter, held }
+        let resources = OnceLock::new();
+        Self { sequences, arrived, spans, starts, newest_row, filter, resources, held }
     }
 
     /// Spans.
     pub(crate) fn len(&self) -> usize {
         self.spans.len()
+    }
+
+    /// Services and keys of the resources, looked for by the first question that wants them.
+    pub(crate) fn resource_summary(&self) -> Arc<ResourceSummary> {
+        let find = || Arc::new(ResourceSummary::of(&self.spans.batch().resources.table));
+        Arc::clone(self.resources.get_or_init(find))
     }
 
     /// Bytes of memory held.
@@ -121,15 +130,18 @@ fn distinct_hashes(ids: &[TraceId]) -> Vec<u64> {
     hashes
 }
 
-/// Bytes of memory that a batch holds once it is indexed: its columns, and where each attribute lies.
+/// Bytes of memory that a batch holds once it is indexed: its columns, where each attribute lies, and
+/// the services of its resources.
 pub(crate) fn memory_bytes(batch: &SpanBatch) -> usize {
     let cells = |table: &fanal_model::AttributeTable| {
         let values: usize = table.columns.iter().map(|column| column.values.len()).sum();
         (values + table.rows.len()) * 4
     };
     let dictionaries = batch.resources.table.bytes.len() * 4 + batch.scopes.table.bytes.len() * 4;
+    let summary = batch.resources.table.len() * 4;
     batch.memory_bytes()
         + dictionaries
+        + summary
         + cells(&batch.attributes)
         + cells(&batch.events.attributes)
         + cells(&batch.links.attributes)

@@ -129,7 +129,7 @@ impl<'a> Aggregation<'a> {
     }
 
     fn count_part(&self, worker: &mut Worker<'a>, part: &HeadPart) -> Result<(), StoreError> {
-        let columns = PartColumns(&part.spans);
+        let columns = PartColumns(part);
         let failed = |error| failure::segment("head")(error);
         worker.scanned.granules_read += 1;
         worker.scanned.spans += cast::wide(part.len());

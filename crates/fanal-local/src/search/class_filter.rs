@@ -50,6 +50,9 @@ impl ClassFilter {
             };
             passing.iter_mut().zip(&verdicts).for_each(|(it, told)| *it &= *told != Verdict::No);
             unsure.push(verdicts.iter().map(|told| *told == Verdict::Unsure).collect());
+            if !passing.contains(&true) {
+                break;
+            }
         }
         let passing_count = passing.iter().filter(|passes| **passes).count();
         let is_useful = unsure.iter().any(|unsure| !unsure.is_empty());

@@ -3,15 +3,14 @@
 //! Plans are compiled against [`Dictionaries`] and evaluated over [`Columns`]. Nothing is decoded that is not asked
 //! for; what lies in memory is borrowed.
 
+use crate::head::HeadPart;
 use crate::segment::{
     AttributeOwner, ClassCells, Classes, ColumnValues, DictionaryId, Granule, GranuleReader,
     ResourceSummary, Segment, SegmentError, TextColumn, TextValues,
 };
 use fanal_base::cast;
 use fanal_model::attributes::AttributeValues;
-use fanal_model::{
-    AttributeTable, AttributeType, BytesTable, DictionaryColumn, IndexedBatch, Scope, TraceId,
-};
+use fanal_model::{AttributeTable, AttributeType, BytesTable, DictionaryColumn, Scope, TraceId};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -110,11 +109,11 @@ pub(crate) trait Columns {
 
 /// A part of the head.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PartColumns<'a>(pub &'a IndexedBatch);
+pub(crate) struct PartColumns<'a>(pub &'a HeadPart);
 
 impl<'a> PartColumns<'a> {
     fn table(self, owner: AttributeOwner) -> &'a AttributeTable {
-        let batch = self.0.batch();
+        let batch = self.0.spans.batch();
         match owner {
             AttributeOwner::Span => &batch.attributes,
             AttributeOwner::Event => &batch.events.attributes,
@@ -139,19 +138,19 @@ fn type_of(values: &AttributeValues) -> Option<AttributeType> {
 
 impl Dictionaries for PartColumns<'_> {
     fn names(&self) -> Read<Arc<BytesTable>> {
-        Ok(Arc::new(self.0.batch().names.table.clone()))
+        Ok(Arc::new(self.0.spans.batch().names.table.clone()))
     }
 
     fn resources(&self) -> Read<Arc<BytesTable>> {
-        Ok(Arc::new(self.0.batch().resources.table.clone()))
+        Ok(Arc::new(self.0.spans.batch().resources.table.clone()))
     }
 
     fn resource_summary(&self) -> Read<Arc<ResourceSummary>> {
-        Ok(Arc::new(ResourceSummary::of(&self.0.batch().resources.table)))
+        Ok(self.0.resource_summary())
     }
 
     fn scopes(&self) -> Read<Vec<Scope>> {
-        Ok(self.0.scopes().to_vec())
+        Ok(self.0.spans.scopes().to_vec())
     }
 
     fn classes(&self) -> Read<Option<Arc<Classes>>> {
@@ -188,28 +187,28 @@ impl Columns for PartColumns<'_> {
     }
 
     fn trace_ids(&self) -> Read<Cow<'_, [TraceId]>> {
-        Ok(Cow::Borrowed(&self.0.batch().trace_ids))
+        Ok(Cow::Borrowed(&self.0.spans.batch().trace_ids))
     }
 
     fn starts(&self) -> Read<Cow<'_, [u64]>> {
-        Ok(Cow::Borrowed(&self.0.batch().start_unix_nanos))
+        Ok(Cow::Borrowed(&self.0.spans.batch().start_unix_nanos))
     }
 
     fn durations(&self, _: Option<&[bool]>) -> Read<Cow<'_, [u64]>> {
-        let batch = self.0.batch();
+        let batch = self.0.spans.batch();
         Ok((0..batch.len()).map(|row| batch.duration_nanos(row)).collect())
     }
 
     fn kinds(&self) -> Read<Cow<'_, [u8]>> {
-        Ok(Cow::Borrowed(&self.0.batch().kinds))
+        Ok(Cow::Borrowed(&self.0.spans.batch().kinds))
     }
 
     fn status_codes(&self) -> Read<Cow<'_, [u8]>> {
-        Ok(Cow::Borrowed(&self.0.batch().status_codes))
+        Ok(Cow::Borrowed(&self.0.spans.batch().status_codes))
     }
 
     fn codes(&self, column: CodedColumn, _: Option<&[bool]>) -> Read<Cow<'_, [u32]>> {
-        let batch = self.0.batch();
+        let batch = self.0.spans.batch();
         let column = match column {
             CodedColumn::Names => &batch.names,
             CodedColumn::Resources => &batch.resources,
@@ -223,7 +222,7 @@ impl Columns for PartColumns<'_> {
     }
 
     fn item_ends(&self, owner: AttributeOwner) -> Read<Cow<'_, [u32]>> {
-        let batch = self.0.batch();
+        let batch = self.0.spans.batch();
         Ok(match owner {
             AttributeOwner::Span => (1..=cast::narrow(batch.len())).collect(),
             AttributeOwner::Event => Cow::Borrowed(&*batch.events.ends),

@@ -322,7 +322,7 @@ impl<'a> Search<'a> {
     fn scan(&self, unit: Unit) -> Result<Vec<Match>, StoreError> {
         match unit {
             Unit::Part(number) => {
-                let columns = PartColumns(&self.snapshot.head[number].spans);
+                let columns = PartColumns(&self.snapshot.head[number]);
                 let failed = failure::segment("head");
                 let compiled = Plan::compile(&self.request.conditions, &columns);
                 let matches = compiled.and_then(|plan| match plan {

@@ -165,7 +165,9 @@ impl<'a> GranuleReader<'a> {
             return Ok(codes);
         }
         let codes: Vec<u32> = self.integers(Column::Classes)?;
-        if codes.iter().any(|&code| cast::index(code) >= classes.len()) {
+        // The greatest of all is found faster than the first that is too great.
+        let greatest = codes.iter().copied().fold(0, u32::max);
+        if cast::index(greatest) >= classes.len() {
             return Err(self.corrupt(Column::Classes, "unknown class"));
         }
         Ok(self.class_codes.get_or_init(|| codes))

@@ -177,6 +177,8 @@ pub(super) trait Values: Sized {
     fn count(&self) -> usize;
     /// Appends those of the next page.
     fn append(&mut self, next: Self) -> Result<(), Flaw>;
+    /// Makes room for so many more, where they are moved else.
+    fn reserve(&mut self, _: usize) {}
     /// Keeps a range, which is within the count.
     fn keep(&mut self, range: Range<usize>);
     /// Zeros in place of a page that nobody looks at; `None` where pages cannot be left out.
@@ -191,6 +193,10 @@ impl<T: Default + Clone> Values for Vec<T> {
     fn append(&mut self, mut next: Self) -> Result<(), Flaw> {
         Vec::append(self, &mut next);
         Ok(())
+    }
+
+    fn reserve(&mut self, count: usize) {
+        Vec::reserve(self, count);
     }
 
     fn keep(&mut self, range: Range<usize>) {
@@ -461,9 +467,12 @@ impl PagedChunk<'_> {
         Ok(all)
     }
 
-    fn append<V: Values>(&self, all: &mut Option<V>, next: V) -> Result<(), SegmentError> {
+    fn append<V: Values>(&self, all: &mut Option<V>, mut next: V) -> Result<(), SegmentError> {
         match all {
-            None => *all = Some(next),
+            None => {
+                next.reserve(next.count() * self.pages.len());
+                *all = Some(next);
+            }
             Some(all) => all.append(next).map_err(|flaw| self.corrupt(flaw.0))?,
         }
         Ok(())
