@@ -93,7 +93,10 @@ pub(super) fn under_merge(server: &Server, report: &mut Report) -> Result<()> {
     // A range that the arriving spans are not in: both times ask for the same.
     let end = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_nanos();
     let path = format!("/fanal/v1/search?{}&end={end}", selective(&service(server)?));
-    let mut idle = times_while(server, &path, || Ok(std::thread::sleep(MERGING)))?;
+    let mut idle = times_while(server, &path, || {
+        std::thread::sleep(MERGING);
+        Ok(())
+    })?;
     let flags = ["--rate", MERGING_RATE, "--duration", "30s", "--seed", "3"];
     let mut busy = times_while(server, &path, || server.load(&flags).map(drop))?;
     for percent in [50, 95] {
