@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PipelineConfig {
     /// Most bytes of requests in memory at once, over all receivers: as received, as decompressed and as decoded
-    /// columns; above it requests are told to retry. Default 67108864 (64 MiB).
+    /// columns; above it requests are told to retry. Default 75497472 (72 MiB), a little more than the largest request.
     pub in_flight_bytes_max: usize,
     /// Seconds after which a sender that was told to retry should do so. Default 1.
     pub retry_after_seconds: u32,
@@ -16,7 +16,7 @@ pub struct PipelineConfig {
 
 impl PipelineConfig {
     /// Default of [`PipelineConfig::in_flight_bytes_max`].
-    pub const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;
+    pub const IN_FLIGHT_BYTES_MAX: usize = 72 << 20;
     /// Default of [`PipelineConfig::retry_after_seconds`].
     pub const RETRY_AFTER_SECONDS: u32 = 1;
 

@@ -137,7 +137,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         path: "ingest.in_flight_bytes_max",
         value_name: "BYTES",
-        default: "96MiB",
+        default: "72MiB",
         help: "Request bytes being decoded or stored at one time; beyond, senders are told to retry",
         apply: |config, text| {
             bytes(text, 1 << 20, 1 << 40).map(|value| config.pipeline.in_flight_bytes_max = value)
