@@ -1,8 +1,8 @@
 //! Waiting for room in a store that is full for the moment, so that a short stall of the merge costs a client's time
 //! and not its request.
 //!
-//! Used by the pipeline before a body is read and again before its spans are handed over. Invariant: who came first
-//! goes first, one waiter alone looks, and every wait ends after [`ROOM_WAIT_MAX`]. What waits holds its share of the
+//! Used by the pipeline once a body turns out not to be small, and again before spans are handed over. Invariant: in
+//! each queue who came first goes first, one waiter alone looks, and every wait ends after [`ROOM_WAIT_MAX`]. What waits holds its share of the
 //! pipeline's budget, which bounds how many there are.
 
 use fanal_storage::StoreError;

@@ -165,7 +165,7 @@ impl Row<'_> {
     }
 
     fn text(&mut self, text: &str) {
-        self.cell(Some(Cell::Bytes(text.as_bytes().to_vec())), 0);
+        self.cell(Some(bytes(text)), 0);
     }
 
     fn take(&mut self, count: usize) -> Vec<&mut Leaf> {
@@ -215,7 +215,7 @@ fn fields(value: ValueRef<'_>) -> [Option<Cell>; MAP_LEAVES - 1] {
     let mut fields = [const { None }; MAP_LEAVES - 1];
     let (place, cell) = match value {
         ValueRef::Empty => return fields,
-        ValueRef::String(text) => (0, Cell::Bytes(text.as_bytes().to_vec())),
+        ValueRef::String(text) => (0, bytes(text)),
         ValueRef::Bool(flag) => (1, Cell::Bool(flag)),
         ValueRef::Int(number) => (2, Cell::Int64(number)),
         ValueRef::Float(number) => (3, Cell::Double(number)),
