@@ -60,7 +60,7 @@ pub struct LocalConfig {
     pub granule_rows: usize,
     /// Age in seconds at which spans are merged though they do not fill a block. Default 600.
     pub merge_after_seconds: u64,
-    /// Most bytes of memory of the spans of a block that compaction writes; larger traces exceed it. Default 40 MiB.
+    /// Most bytes of memory of the spans of a block that compaction writes; larger traces exceed it. Default 160 MiB.
     pub compaction_bytes_max: usize,
     /// Bytes of the disk that spans may not take, so that merges and upkeep go on when it is full. Default 128 MiB.
     pub disk_reserve_bytes: u64,
@@ -101,7 +101,7 @@ impl LocalConfig {
             block_rows: 524_288,
             granule_rows: 8_192,
             merge_after_seconds: 600,
-            compaction_bytes_max: 40 << 20,
+            compaction_bytes_max: 160 << 20,
             disk_reserve_bytes: 128 << 20,
             retention: Retention::default(),
             tenants: BTreeMap::new(),

@@ -125,6 +125,30 @@ async fn traces_in_several_full_blocks_are_joined_once_they_are_settled() {
 }
 
 #[tokio::test]
+async fn a_compaction_gives_its_memory_back_where_the_head_needs_it() {
+    let (disk, clock) = (SimulatedDisk::new(), ManualClock::at(BEGIN));
+    let config = LocalConfig { block_rows: 120, head_bytes_max: 64 << 10, ..config() };
+    let store = open(&disk, &clock, config).expect("opens");
+    for start in [1, 41, 81] {
+        append(&store, batch(1, start..start + 40)).await;
+        let merged = store.step(&tenant(), Step::Merge).expect("has nothing to do");
+        assert!(!merged, "the head is neither full nor old");
+        clock.advance(601 * SECOND);
+        assert!(store.step(&tenant(), Step::Merge).expect("merges"));
+    }
+    let mut span = 2;
+    while stats(&store).await.head_bytes <= (64 << 10) / 4 * 3 {
+        append(&store, batch(span, 1..41)).await;
+        span += 1;
+    }
+    assert!(!store.step(&tenant(), Step::Compact).expect("gives way"));
+    assert_eq!(stats(&store).await.blocks, 3);
+    while store.step(&tenant(), Step::Merge).expect("merges") {}
+    assert!(store.step(&tenant(), Step::Compact).expect("compacts"));
+    assert_eq!(stored(&store, 41..121).await, once(1..2, &(41..121)));
+}
+
+#[tokio::test]
 async fn spans_that_come_hours_late_join_their_trace() {
     let (disk, clock) = (SimulatedDisk::new(), ManualClock::at(BEGIN));
     let store = open(&disk, &clock, config()).expect("opens");

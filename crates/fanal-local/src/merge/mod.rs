@@ -222,14 +222,8 @@ impl Tenant {
         Split { main: order, late_rows: cast::wide(near), carved }
     }
 
-    /// Spans of all sources in block order.
-    pub(crate) fn merged_batch(&self, sources: &[&IndexedBatch]) -> SpanBatch {
-        let order = order::block_order(sources);
-        Ordered { sources, order: &order }.gather(&|| self.give_way())
-    }
-
     /// Lets questions go first, unless the head is nearly full.
-    fn give_way(&self) {
+    pub(crate) fn give_way(&self) {
         if self.head_gauge.bytes() < self.config.head_bytes_max / 4 * 3 {
             self.asking.give_way();
         }

@@ -79,19 +79,27 @@ pub(super) fn choose(blocks: &[Candidate], bounds: &Bounds) -> Option<Choice> {
     joinable
 }
 
-/// Neighbours that fit into one block, none of which makes up more than half of it.
+/// Neighbours that fit into one block, none of which makes up more than half of it. While their window may still grow, they
+/// are several or make a block that is nearly as large as one may be.
 fn small_run(group: &[Candidate], bounds: &Bounds) -> Option<Range<usize>> {
     if !group[0].is_free {
         return None;
     }
-    let length_min = if group[0].window < bounds.open_window { 2 } else { RUN_LENGTH };
-    runs(group.len(), length_min).find(|run| {
+    let is_open = group[0].window >= bounds.open_window;
+    runs(group.len(), 2).find(|run| {
         let run = &group[run.clone()];
         let rows = sum(run, |block| block.rows);
+        let bytes = sum(run, |block| block.memory_bytes);
         let largest = run.iter().map(|block| block.rows).max().unwrap_or(0);
+        let is_large = |figure: u64, max: u64| figure >= max / 4 * 3;
+        let is_worth = !is_open
+            || run.len() == RUN_LENGTH
+            || is_large(rows, bounds.rows_max)
+            || is_large(bytes, bounds.memory_bytes_max);
         rows <= bounds.rows_max
-            && sum(run, |block| block.memory_bytes) <= bounds.memory_bytes_max
+            && bytes <= bounds.memory_bytes_max
             && largest * 2 <= rows
+            && is_worth
     })
 }
 
@@ -153,11 +161,16 @@ mod tests {
         check(&open(&[10; 7]), None);
         check(&open(&[10; 8]), Some(0..8));
         check(&open(&[900, 10, 10, 10, 10, 10, 10, 10, 10]), Some(1..9));
-        check(&open(&[500; 8]), None);
+        // Fewer where they make a large block.
+        check(&open(&[370; 2]), None);
+        check(&open(&[375; 2]), Some(0..2));
+        check(&open(&[250; 8]), Some(0..4));
+        check(&open(&[501; 8]), None);
         check(&open(&[800, 1, 1, 1, 1, 1, 1, 1]), None);
         // What takes more memory than a block may stays apart.
         let wide = Candidate { memory_bytes: 12_501, ..block(10, 100) };
-        check(&[wide; 8], None);
+        check(&[wide; 8], Some(0..7));
+        check(&[Candidate { memory_bytes: 50_001, ..wide }; 8], None);
     }
 
     #[test]

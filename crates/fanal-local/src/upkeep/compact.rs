@@ -1,18 +1,19 @@
 //! Compaction: rewrites a run of blocks as blocks in which every trace lies in one piece, without exact duplicates.
 //!
-//! Streams: it reads ids and starts of all sources first, then makes one output after the other of the rows that belong
-//! there, granule by granule. Memory is that of one output, whatever the sources hold. The sources stay until all
-//! outputs are published at once.
+//! Streams: it reads ids and starts of all sources first, then fills one output after the other with the rows that belong
+//! there, some thousands at a time. Memory is that of one output, whatever the sources hold, and is given back at once
+//! where ingest needs it. The sources stay until all outputs are published at once.
 
 use super::Upkeep;
 use super::choose::{Bounds, Candidate, Reason, choose};
 use crate::block::{Block, OpenBlock, block_name};
 use crate::catalog::{BlockMeta, Written};
 use crate::guard::lock;
+use crate::merge::order::block_order;
 use crate::publish::Change;
 use crate::tenant::Tenant;
 use fanal_base::cast;
-use fanal_model::{IndexedBatch, Remap, SpanBatchBuilder, TraceId};
+use fanal_model::{IndexedBatch, Remap, SpanBatch, SpanBatchBuilder, TraceId};
 use fanal_storage::{Projection, StoreError};
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use std::sync::Arc;
 const SETTLE_SECONDS: u64 = 120;
 /// Compaction writes at most so many times what merges wrote in order to join traces.
 const JOINS_PER_MERGED_ROW: u64 = 2;
+/// Rows of an output that are read at a time, about.
+const CHUNK_ROWS: u64 = 16_384;
 const NANOS: u64 = 1_000_000_000;
 
 /// Rows of one trace in one source.
@@ -92,12 +95,12 @@ impl Tenant {
         let pieces = plan(&sources)?;
         let mut added: Vec<Arc<Block>> = Vec::new();
         for output in self.outputs(&metas, &pieces) {
-            if self.is_stopping() {
-                self.forget(&added);
-                return Ok(false);
-            }
             match self.write_output(&sources, &pieces[output], &metas) {
-                Ok(mut block) => {
+                Ok(None) => {
+                    self.forget(&added);
+                    return Ok(false);
+                }
+                Ok(Some(mut block)) => {
                     let late_rows = if added.is_empty() { late_rows(&metas, reason) } else { 0 };
                     block.meta.late_rows = late_rows.min(block.meta.rows);
                     added.push(Arc::new(block));
@@ -119,35 +122,46 @@ impl Tenant {
         let row_bytes = memory.div_ceil(rows.max(1)).max(1);
         let rows_max = (cast::wide(self.config.compaction_bytes_max) / row_bytes)
             .clamp(1, cast::wide(self.config.block_rows));
-        cut(pieces, rows_max)
+        cut(pieces, rows_max, rows_max)
     }
 
+    /// Writes a block of pieces; `None` where other work comes first.
     fn write_output(
         &self,
         sources: &[&OpenBlock],
         pieces: &[Piece],
         metas: &[BlockMeta],
-    ) -> Result<Block, StoreError> {
-        let mut parts = Vec::new();
-        for (number, source) in sources.iter().enumerate() {
-            let number = cast::narrow(number);
-            let mut ranges: Vec<Range<u32>> = pieces
-                .iter()
-                .filter(|piece| piece.source == number)
-                .map(|piece| piece.rows.0..piece.rows.1)
-                .collect();
-            ranges.sort_unstable_by_key(|range| range.start);
-            read_ranges(source, &join_ranges(&ranges), &mut parts)?;
-        }
-        let batch = self.merged_batch(&parts.iter().collect::<Vec<_>>());
-        drop(parts);
+    ) -> Result<Option<Block>, StoreError> {
+        let Some(batch) = self.read_output(sources, pieces)? else { return Ok(None) };
         let mut block = self.write_block(&batch)?;
         drop(batch);
         let meta = &mut block.meta;
         meta.arrived.0 = metas.iter().map(|meta| meta.arrived.0).min().unwrap_or(0);
         meta.arrived.1 = metas.iter().map(|meta| meta.arrived.1).max().unwrap_or(0);
         meta.rewrites = metas.iter().map(|meta| meta.rewrites + 1).max().unwrap_or(0);
-        Ok(block)
+        Ok(Some(block))
+    }
+
+    /// Spans of pieces in block order; `None` where other work comes first.
+    fn read_output(
+        &self,
+        sources: &[&OpenBlock],
+        pieces: &[Piece],
+    ) -> Result<Option<SpanBatch>, StoreError> {
+        let mut rows = SpanBatchBuilder::default();
+        for chunk in cut(pieces, CHUNK_ROWS, u64::MAX) {
+            if self.is_stopping() || self.is_merging_pressed() {
+                return Ok(None);
+            }
+            let parts = read_pieces(sources, &pieces[chunk])?;
+            let mut remaps: Vec<Remap> = parts.iter().map(|_| Remap::default()).collect();
+            for place in block_order(&parts.iter().collect::<Vec<_>>()) {
+                let source = cast::index(place.source);
+                rows.append_row(&parts[source], &mut remaps[source], cast::index(place.row));
+            }
+            self.give_way();
+        }
+        Ok(Some(rows.finish()))
     }
 
     fn publish_compaction(
@@ -228,8 +242,8 @@ fn plan(sources: &[&OpenBlock]) -> Result<Vec<Piece>, StoreError> {
     Ok(pieces)
 }
 
-/// Cuts pieces into outputs of about `rows_max` rows.
-fn cut(pieces: &[Piece], rows_max: u64) -> Vec<Range<usize>> {
+/// Cuts pieces into ranges of about `rows_max` rows, within a trace only where it has more than `trace_rows_max`.
+fn cut(pieces: &[Piece], rows_max: u64, trace_rows_max: u64) -> Vec<Range<usize>> {
     let total: u64 = pieces.iter().map(Piece::len).sum();
     // Outputs of one size, instead of full ones and a small rest.
     let rows_each = total.div_ceil(total.div_ceil(rows_max.max(1)).max(1));
@@ -238,7 +252,7 @@ fn cut(pieces: &[Piece], rows_max: u64) -> Vec<Range<usize>> {
     for (number, piece) in pieces.iter().enumerate() {
         let is_new_trace = number == 0 || pieces[number - 1].trace_id != piece.trace_id;
         trace_rows = if is_new_trace { 0 } else { trace_rows };
-        if rows >= rows_each && (is_new_trace || trace_rows >= rows_max) {
+        if rows >= rows_each && (is_new_trace || trace_rows >= trace_rows_max) {
             outputs.push(first..number);
             (first, rows, trace_rows) = (number, 0, 0);
         }
@@ -249,6 +263,19 @@ fn cut(pieces: &[Piece], rows_max: u64) -> Vec<Range<usize>> {
         outputs.push(first..pieces.len());
     }
     outputs
+}
+
+/// The rows of pieces, source by source.
+fn read_pieces(sources: &[&OpenBlock], pieces: &[Piece]) -> Result<Vec<IndexedBatch>, StoreError> {
+    let mut parts = Vec::new();
+    for (number, source) in sources.iter().enumerate() {
+        let number = cast::narrow(number);
+        let own = pieces.iter().filter(|piece| piece.source == number);
+        let mut ranges: Vec<Range<u32>> = own.map(|piece| piece.rows.0..piece.rows.1).collect();
+        ranges.sort_unstable_by_key(|range| range.start);
+        read_ranges(source, &join_ranges(&ranges), &mut parts)?;
+    }
+    Ok(parts)
 }
 
 /// Sorted ranges with neighbours as one.
@@ -319,7 +346,7 @@ mod tests {
                 rows: (0, rows),
             };
             let pieces: Vec<Piece> = rows.iter().map(piece).collect();
-            let outputs = cut(&pieces, rows_max);
+            let outputs = cut(&pieces, rows_max, rows_max);
             let outputs: Vec<_> = outputs.iter().map(|output| (output.start, output.end)).collect();
             assert_eq!(outputs, expect, "{rows:?} {rows_max}");
         };

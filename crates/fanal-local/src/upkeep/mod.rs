@@ -55,4 +55,9 @@ impl Tenant {
     fn is_pressed(&self) -> bool {
         self.head_gauge.bytes() > self.config.head_bytes_max / 4
     }
+
+    /// Whether merges need the machine and the memory that a compaction holds: the head is more than three quarters full.
+    fn is_merging_pressed(&self) -> bool {
+        self.head_gauge.bytes() > self.config.head_bytes_max / 4 * 3
+    }
 }
