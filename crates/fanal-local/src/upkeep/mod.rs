@@ -51,9 +51,9 @@ impl Tenant {
         }
     }
 
-    /// Whether ingest needs the machine: the head is more than a quarter full.
+    /// Whether ingest needs the machine: the head is more than half full, so that a merge is due or under way.
     fn is_pressed(&self) -> bool {
-        self.head_gauge.bytes() > self.config.head_bytes_max / 4
+        self.head_gauge.bytes() > self.config.head_bytes_max / 2
     }
 
     /// Whether merges need the machine and the memory that a compaction holds: the head is more than three quarters full.
