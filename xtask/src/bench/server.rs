@@ -10,7 +10,9 @@ use super::ask;
 use crate::process;
 
 const READY_MAX: Duration = Duration::from_secs(60);
-const MERGED_MAX: Duration = Duration::from_secs(600);
+const MERGED_MAX: Duration = Duration::from_secs(1800);
+/// Time without a change after which compaction has nothing left to do: the server looks for work every second or so.
+const SETTLED: Duration = Duration::from_secs(6);
 const POLL: Duration = Duration::from_millis(5);
 
 /// A running server; killed when dropped.
@@ -89,12 +91,17 @@ impl Server {
         Ok(ask::get_json(&self.ui, "/fanal/v1/status")?["storage"].take())
     }
 
-    /// Waits until every span lies in a block; answers the storage part of the status.
+    /// Waits until every span lies in a block and blocks are compacted; answers the storage part of the status.
     pub(super) fn wait_until_merged(&self) -> Result<Value> {
         let begun = Instant::now();
+        let (mut blocks, mut since) = (Value::Null, Instant::now());
         loop {
             let storage = self.status()?;
-            if storage["head_spans"] == 0 && storage["spans"].as_u64() > Some(0) {
+            if storage["blocks"] != blocks {
+                (blocks, since) = (storage["blocks"].clone(), Instant::now());
+            }
+            let is_merged = storage["head_spans"] == 0 && storage["spans"].as_u64() > Some(0);
+            if is_merged && since.elapsed() > SETTLED {
                 return Ok(storage);
             }
             if begun.elapsed() > MERGED_MAX {
