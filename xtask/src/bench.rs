@@ -18,7 +18,7 @@ use crate::process::target_folder;
 use crate::run::build_all;
 
 /// Spans of the row on fresh size: fewer than a merge waits for.
-const FRESH_SPANS: &str = "300000";
+const FRESH_SPANS: &str = "100000";
 
 /// What to measure, and how much of it.
 #[derive(Debug, PartialEq, Eq)]

@@ -16,6 +16,7 @@ use crate::queue::Pending;
 use crate::room::DiskRoom;
 use crate::search::question::Question;
 use crate::search::{self, aggregate};
+use crate::upkeep::Pause;
 use crate::tenant::{Shared, Snapshot, Tenant};
 use crate::tier::{Bucket, Tier};
 use fanal_base::{ByteBudget, Clock, cast};
@@ -29,7 +30,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
@@ -71,7 +72,7 @@ struct Engine {
     threads: Mutex<Vec<JoinHandle<()>>>,
     is_stopped: AtomicBool,
     /// Where the upkeep thread waits.
-    upkeep_pause: (Mutex<()>, Condvar),
+    upkeep_pause: Pause,
     /// Let go last, when every thread has ended.
     disk_lock: Mutex<Option<Box<dyn DiskLock>>>,
 }
@@ -134,7 +135,7 @@ impl LocalStore {
             is_stepped,
             threads: Mutex::new(Vec::new()),
             is_stopped: AtomicBool::new(false),
-            upkeep_pause: (Mutex::new(()), Condvar::new()),
+            upkeep_pause: Pause::default(),
             disk_lock: Mutex::new(Some(disk_lock)),
             shared: Shared {
                 room: Arc::new(DiskRoom::new(Arc::clone(&disk), &config)),
@@ -351,24 +352,24 @@ impl Engine {
     /// The upkeep thread: looks after the tenants in turn, until nothing is due, once in a while.
     fn run_upkeep(&self) {
         priority::lower();
-        let is_stopping = || self.is_stopped.load(Ordering::Acquire);
-        while !is_stopping() {
+        loop {
             let tenants: Vec<_> = lock(&self.tenants).values().cloned().collect();
             self.shared.room.look();
             for tenant in tenants {
-                while !is_stopping() && tenant.keep_up() {}
+                while let Some(rest) = tenant.keep_up()
+                    && self.upkeep_pause.rest(rest)
+                {}
             }
-            let guard = lock(&self.upkeep_pause.0);
-            let is_waiting = |(): &mut ()| !is_stopping();
-            drop(self.upkeep_pause.1.wait_timeout_while(guard, UPKEEP_LOOK, is_waiting));
+            if !self.upkeep_pause.rest(UPKEEP_LOOK) {
+                return;
+            }
         }
     }
 
     /// Answers everyone who waits, ends all threads, lets go of the folder.
     fn stop(&self) {
         self.is_stopped.store(true, Ordering::Release);
-        drop(lock(&self.upkeep_pause.0));
-        self.upkeep_pause.1.notify_all();
+        self.upkeep_pause.end();
         let _opening = lock(&self.opening);
         lock(&self.tenants).values().for_each(|tenant| tenant.stop());
         if let Some(tier) = &self.shared.tier {

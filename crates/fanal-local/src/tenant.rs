@@ -26,6 +26,7 @@ use fanal_model::{IndexedBatch, SpanBatchBuilder};
 use fanal_storage::{Projection, StoreError, TenantId};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 /// What questions read.
@@ -73,6 +74,8 @@ pub(crate) struct Tenant {
     pub ledger: Mutex<Ledger>,
     /// Held by the merge under way; there is at most one.
     pub merging: Mutex<()>,
+    /// When the last merge ended, nanoseconds since the Unix epoch.
+    pub merged_unix_nanos: AtomicU64,
     /// Held by whatever replaces, moves or drops blocks; at most one does.
     pub upkeep: Mutex<Upkeep>,
     /// Of merges.
@@ -153,6 +156,7 @@ impl Tenant {
             appender,
             ledger: Mutex::new(Ledger::new(&catalog)),
             merging: Mutex::new(()),
+            merged_unix_nanos: AtomicU64::new(0),
             upkeep: Mutex::default(),
             backoff: Mutex::default(),
             moving: Mutex::new(()),

@@ -19,6 +19,7 @@ use fanal_storage::StoreError;
 use late::Late;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Late spans lie beside the block of their trace where they are at least one in so many of it; fewer stay with the spans
 /// that they came with.
@@ -113,6 +114,7 @@ impl Tenant {
         let Some(last) = parts.last().map(|part| part.sequences.1) else { return Ok(false) };
         let outcome = self.merge_parts(&parts, last);
         lock(&self.view).taken_through = 0;
+        self.merged_unix_nanos.store(self.clock.now_unix_nanos(), Ordering::Relaxed);
         outcome.map(|()| true)
     }
 

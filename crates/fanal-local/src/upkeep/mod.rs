@@ -6,13 +6,26 @@
 
 mod choose;
 mod compact;
+mod pause;
 mod retain;
+
+pub(crate) use pause::Pause;
 
 use crate::backoff::Backoff;
 use crate::failure;
 use crate::guard::lock;
 use crate::tenant::Tenant;
 use fanal_storage::StoreError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Merges that are no further apart follow one another, in nanoseconds.
+const LATELY_NANOS: u64 = 5_000_000_000;
+
+/// While they do, upkeep rests so many times as long as its last piece took,
+const RESTS: u32 = 4;
+/// but not longer than this.
+const REST_MAX: Duration = Duration::from_secs(60);
 
 /// What upkeep remembers of a tenant; held locked while a piece of it is under way.
 #[derive(Debug, Default)]
@@ -21,17 +34,24 @@ pub(crate) struct Upkeep {
 }
 
 impl Tenant {
-    /// Does what is due, once; false where nothing was. A failure is told to the log, and the next try waits.
-    pub(crate) fn keep_up(&self) -> bool {
+    /// Does what is due, once, and answers how long to rest before the next piece; `None` where nothing was due. A failure
+    /// is told to the log, and the next try waits.
+    pub(crate) fn keep_up(&self) -> Option<Duration> {
         let now = self.clock.now_unix_nanos();
         if !lock(&self.upkeep).backoff.may_try(now) {
-            return false;
+            return None;
         }
         let outcome = self.retain_once().and_then(|has_dropped| {
             let has_compacted = !self.is_pressed() && self.compact_once()?;
             Ok(has_dropped || has_compacted)
         });
-        self.note_upkeep(now, outcome)
+        if !self.note_upkeep(now, outcome) {
+            return None;
+        }
+        let ended = self.clock.now_unix_nanos();
+        let took = Duration::from_nanos(ended.saturating_sub(now));
+        let rests = if self.has_merged_lately(ended) { RESTS } else { 0 };
+        Some(took.saturating_mul(rests).min(REST_MAX))
     }
 
     fn note_upkeep(&self, now: u64, outcome: Result<bool, StoreError>) -> bool {
@@ -54,6 +74,11 @@ impl Tenant {
     /// Whether ingest needs the machine: the head is more than half full, so that a merge is due or under way.
     fn is_pressed(&self) -> bool {
         self.head_gauge.bytes() > self.config.head_bytes_max / 2
+    }
+
+    /// Whether spans come so fast that one merge follows the other.
+    fn has_merged_lately(&self, now: u64) -> bool {
+        now.saturating_sub(self.merged_unix_nanos.load(Ordering::Relaxed)) < LATELY_NANOS
     }
 
     /// Whether merges need the machine and the memory that a compaction holds: the head is more than three quarters full.
