@@ -6,6 +6,7 @@ use crate::block::filter::trace_hash;
 use crate::block::{Block, OpenBlock};
 use crate::head::HeadPart;
 use crate::search::question::Question;
+use crate::segment::Segment;
 use crate::tenant::Snapshot;
 use crate::tier;
 use fanal_base::cast;
@@ -272,19 +273,26 @@ fn gather_block(
     Ok(())
 }
 
-/// Bytes of dictionaries that blocks keep, after letting go of the oldest blocks' where they exceed `bytes_max`.
-pub(crate) fn trim_dictionaries(blocks: &[Arc<Block>], bytes_max: usize) -> usize {
-    let cached =
-        |block: &Arc<Block>| block.readable().map_or(0, |open| open.segment.cached_bytes());
-    let mut total: usize = blocks.iter().map(cached).sum();
-    for block in blocks {
-        if total <= bytes_max {
-            break;
-        }
-        total -= cached(block).min(total);
-        if let Ok(open) = block.readable() {
-            open.segment.release_cache();
+/// Lets go of what blocks keep of their tables where it exceeds `bytes_max`: of those not used for longest first, and of
+/// large tables before all others, because those that every question wants are small.
+pub(crate) fn trim_dictionaries(blocks: &[Arc<Block>], bytes_max: usize) {
+    let segments = || blocks.iter().filter_map(|block| Some(&block.readable().ok()?.segment));
+    if segments().map(|segment| segment.cache_usage().0).sum::<usize>() <= bytes_max {
+        return;
+    }
+    let mut by_use: Vec<&Segment> = segments().collect();
+    by_use.sort_by_cached_key(|segment| segment.cache_usage().1);
+    let mut total: usize = by_use.iter().map(|segment| segment.cache_usage().0).sum();
+    // Some room, so that not every question trims.
+    let aim = bytes_max / 4 * 3;
+    for release in [Segment::release_large, Segment::release_cache] {
+        for segment in &by_use {
+            if total <= aim {
+                return;
+            }
+            let before = segment.cache_usage().0;
+            release(segment);
+            total = total.saturating_sub(before.saturating_sub(segment.cache_usage().0));
         }
     }
-    total
 }

@@ -16,9 +16,9 @@ use crate::queue::Pending;
 use crate::room::DiskRoom;
 use crate::search::question::Question;
 use crate::search::{self, aggregate};
-use crate::upkeep::Pause;
 use crate::tenant::{Shared, Snapshot, Tenant};
 use crate::tier::{Bucket, Tier};
+use crate::upkeep::Pause;
 use fanal_base::{ByteBudget, Clock, cast};
 use fanal_model::{IndexedBatch, SpanBatch, TraceId};
 use fanal_storage::{

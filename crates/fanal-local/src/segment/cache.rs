@@ -7,15 +7,25 @@ use super::resources::ResourceSummary;
 use super::{AttributeOwner, DictionaryId};
 use fanal_model::BytesTable;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes kept for one segment. What would exceed it empties the cache first.
 const CACHE_BYTES_MAX: usize = 8 << 20;
 
+/// Bytes from which on a table is large: few questions want it, and it is let go of first. Classes, shapes and most
+/// dictionaries are far below.
+const LARGE_BYTES: usize = 32 << 10;
+
+/// Counts the uses of all caches, so that they can be put in order.
+static USES: AtomicU64 = AtomicU64::new(1);
+
 /// What is kept.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     inner: Mutex<Inner>,
+    /// Number of its last use.
+    used: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -29,7 +39,13 @@ struct Inner {
 }
 
 impl Cache {
+    /// What is kept, for a question.
     fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.used.store(USES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        self.look()
+    }
+
+    fn look(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -84,12 +100,27 @@ impl Cache {
         inner.fixed.insert(column, Arc::clone(fixed));
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.lock().bytes
+    /// Bytes kept, and the number of the last use: the greater, the later.
+    pub(super) fn usage(&self) -> (usize, u64) {
+        (self.look().bytes, self.used.load(Ordering::Relaxed))
     }
 
+    /// Lets go of large tables.
+    pub(super) fn release_large(&self) {
+        let inner = &mut *self.look();
+        let mut released = 0;
+        let mut is_small = |bytes: usize| {
+            released += if bytes < LARGE_BYTES { 0 } else { bytes };
+            bytes < LARGE_BYTES
+        };
+        inner.dictionaries.retain(|_, table| is_small(table.memory_bytes()));
+        inner.fixed.retain(|_, values| is_small(values.memory_bytes()));
+        inner.bytes = inner.bytes.saturating_sub(released);
+    }
+
+    /// Lets go of everything.
     pub(super) fn clear(&self) {
-        *self.lock() = Inner::default();
+        *self.look() = Inner::default();
     }
 }
 
@@ -99,5 +130,34 @@ impl Inner {
             *self = Self::default();
         }
         self.bytes += bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(bytes: usize) -> Arc<BytesTable> {
+        Arc::new(BytesTable { ends: Vec::new(), bytes: vec![b'x'; bytes] })
+    }
+
+    #[test]
+    fn large_tables_go_first_and_uses_are_in_order() {
+        let (first, second) = (Cache::default(), Cache::default());
+        let [small, large] =
+            [0, 1].map(|column| DictionaryId::Attribute(AttributeOwner::Span, column));
+        for cache in [&first, &second] {
+            cache.keep_dictionary(small, &table(100));
+            cache.keep_dictionary(large, &table(LARGE_BYTES));
+        }
+        assert!(first.usage().1 < second.usage().1);
+        assert!(first.dictionary(large).is_some());
+        assert!(first.usage().1 > second.usage().1, "a use counts");
+        let used = first.usage().1;
+        first.release_large();
+        assert_eq!(first.usage(), (100, used), "letting go is no use");
+        assert!(first.dictionary(small).is_some() && first.dictionary(large).is_none());
+        first.clear();
+        assert!(first.dictionary(small).is_none() && first.usage().0 == 0);
     }
 }

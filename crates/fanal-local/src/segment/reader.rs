@@ -223,12 +223,17 @@ impl Segment {
         super::inventory::bytes_by_part(&self.directory, self.byte_length)
     }
 
-    /// Bytes held by cached dictionaries and shapes.
-    pub fn cached_bytes(&self) -> usize {
-        self.cache.bytes()
+    /// Bytes held by cached tables, and the number of their last use: the greater, the later.
+    pub fn cache_usage(&self) -> (usize, u64) {
+        self.cache.usage()
     }
 
-    /// Forgets cached dictionaries and shapes.
+    /// Forgets large cached tables.
+    pub fn release_large(&self) {
+        self.cache.release_large();
+    }
+
+    /// Forgets all cached tables.
     pub fn release_cache(&self) {
         self.cache.clear();
     }

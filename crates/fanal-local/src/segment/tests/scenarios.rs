@@ -260,14 +260,14 @@ fn tables_may_hold_what_no_row_uses() {
 fn dictionaries_are_cached_and_forgotten() {
     let options = EncodeOptions { granule_rows: 100, ..EncodeOptions::BLOCK };
     let segment = open(&encode(&varied(1000), options).expect("encodes"));
-    assert_eq!(segment.cached_bytes(), 0);
+    assert_eq!(segment.cache_usage().0, 0);
     let id = DictionaryId::Text(TextColumn::Names);
     let first = segment.dictionary(id).expect("reads").expect("has one");
     let again = segment.dictionary(id).expect("reads").expect("has one");
     assert!(Arc::ptr_eq(&first, &again));
-    assert!(segment.cached_bytes() > 0);
+    assert!(segment.cache_usage().0 > 0);
     segment.release_cache();
-    assert_eq!(segment.cached_bytes(), 0);
+    assert_eq!(segment.cache_usage().0, 0);
     let anew = segment.dictionary(id).expect("reads").expect("has one");
     assert_eq!(first, anew);
 }
