@@ -1,7 +1,8 @@
 //! Any bytes as an OTLP JSON request; what is accepted must survive both encodings.
 #![no_main]
 
-use fanal_formats::otlp::{Decoded, json, protobuf};
+use fanal_formats::Decoded;
+use fanal_formats::otlp::{json, protobuf};
 use fanal_model::IndexedBatch;
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;

@@ -7,7 +7,8 @@
 #[path = "../tests/oracle/mod.rs"]
 mod oracle;
 
-use fanal_formats::otlp::{Decoded, json, protobuf};
+use fanal_formats::Decoded;
+use fanal_formats::otlp::{json, protobuf};
 use fanal_model::{IndexedBatch, TraceId};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;

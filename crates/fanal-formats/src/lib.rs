@@ -4,5 +4,14 @@
 //! Invariant: no input panics, one bad span never fails its neighbours, and memory is bounded by the input.
 //! Knows no sockets, no compression and no storage.
 
+mod decoded;
+#[expect(dead_code, reason = "the dialects that fill it follow")]
+mod draft;
 pub mod otlp;
+pub mod thrift;
 pub mod wire;
+
+pub use decoded::{
+    ATTRIBUTES_MAX, DecodeError, Decoded, EVENTS_MAX, LINKS_MAX, REJECTS_MAX, REQUEST_BYTES_MAX,
+    Reject, RejectReason,
+};

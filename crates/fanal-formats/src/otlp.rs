@@ -4,14 +4,8 @@
 //! Invariant: what came in as OTLP goes out as OTLP, up to the grouping of spans under resources and scopes.
 //! Follows <https://opentelemetry.io/docs/specs/otlp/>.
 
-mod decoded;
 pub mod file;
 mod group;
 pub mod json;
 pub mod protobuf;
 pub mod response;
-
-pub use decoded::{
-    ATTRIBUTES_MAX, DecodeError, Decoded, EVENTS_MAX, LINKS_MAX, REJECTS_MAX, REQUEST_BYTES_MAX,
-    Reject, RejectReason,
-};

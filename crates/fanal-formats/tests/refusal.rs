@@ -3,10 +3,9 @@
 
 mod requests;
 
-use fanal_formats::otlp::{
-    ATTRIBUTES_MAX, DecodeError, Decoded, EVENTS_MAX, LINKS_MAX, json, protobuf,
-};
+use fanal_formats::otlp::{json, protobuf};
 use fanal_formats::wire::{Writer, bytes_tag, fixed64_tag, varint_tag};
+use fanal_formats::{ATTRIBUTES_MAX, DecodeError, Decoded, EVENTS_MAX, LINKS_MAX};
 use fanal_model::nested::DEPTH_MAX;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::Span;

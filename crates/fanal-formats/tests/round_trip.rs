@@ -4,7 +4,8 @@
 mod oracle;
 mod requests;
 
-use fanal_formats::otlp::{Decoded, json, protobuf};
+use fanal_formats::Decoded;
+use fanal_formats::otlp::{json, protobuf};
 use fanal_model::IndexedBatch;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use proptest::prelude::*;

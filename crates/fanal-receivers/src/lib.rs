@@ -5,17 +5,21 @@
 
 mod body;
 mod compression;
+mod config;
+mod ingest;
 mod listen;
 pub mod otlp;
+mod post;
 mod refusal;
 mod registry;
 #[cfg(test)]
 mod testing;
 mod unary;
 
+pub use config::{ReceiversConfig, RequestLimits};
 pub use listen::{
     Drained, FRAME_BYTES_MAX, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, ListenLimits, PING_INTERVAL,
     PING_TIMEOUT, STREAMS_MAX, Shutdown, WINDOW_BYTES,
 };
 pub use otlp::{OtlpConfig, otlp_http_router};
-pub use registry::{RECEIVERS, Receiver, ReceiversConfig, ServeFuture};
+pub use registry::{Door, RECEIVERS, Receiver, Serve, ServeFuture};

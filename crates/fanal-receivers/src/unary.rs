@@ -6,13 +6,14 @@
 
 use crate::body::{self, BodyReader};
 use crate::compression::Compression;
+use crate::ingest::{Ingest, Payload};
 use crate::refusal::{GrpcCode, Refusal};
 use axum::body::Body;
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use bytes::{BufMut, Bytes, BytesMut};
-use fanal_pipeline::{BytePermit, RequestRejection};
+use bytes::{BufMut, BytesMut};
+use fanal_pipeline::RequestRejection;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body_util::{BodyExt, Full};
 use std::fmt::Write;
@@ -42,7 +43,7 @@ pub(crate) fn is_call(headers: &HeaderMap) -> bool {
 }
 
 /// The coding that a call's headers announce.
-pub(crate) fn announced_compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
+fn announced_compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
     let value = headers.get(ENCODING).map_or(Ok(""), HeaderValue::to_str);
     value.ok().and_then(Compression::parse).ok_or_else(|| {
         let message = "grpc-encoding is not supported; use gzip, zstd, deflate or identity";
@@ -50,20 +51,24 @@ pub(crate) fn announced_compression(headers: &HeaderMap) -> Result<Compression, 
     })
 }
 
-/// The one message of a unary call.
-#[derive(Debug)]
-pub(crate) struct Message {
-    pub(crate) bytes: Bytes,
-    pub(crate) compression: Compression,
-    pub(crate) permit: BytePermit,
+/// Reads the one message of a call.
+pub(crate) async fn read_call(
+    ingest: &Ingest,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Payload, Refusal> {
+    let announced = announced_compression(headers)?;
+    let reader = BodyReader::new(&ingest.pipeline, body).map_err(|(refusal, _)| refusal)?;
+    let reading = read_message(reader, announced, ingest.limits.request_bytes_max);
+    body::within(ingest.limits.body_timeout, &ingest.pipeline, reading).await
 }
 
-/// Reads the one message of a call, of at most `bytes_max` bytes as sent.
-pub(crate) async fn read_message(
+/// Reads a message of at most `bytes_max` bytes as sent.
+async fn read_message(
     mut reader: BodyReader<'_>,
     announced: Compression,
     bytes_max: usize,
-) -> Result<Message, Refusal> {
+) -> Result<Payload, Refusal> {
     reader.read_at_least(PREFIX_BYTES).await?;
     let &[flag, a, b, c, d, ..] = reader.arrived() else {
         let text = "call has no whole message; send one";
@@ -99,7 +104,7 @@ pub(crate) async fn read_message(
         return Err(Refusal::grpc_protocol(GrpcCode::Internal, text));
     }
     let bytes = bytes.split_off(PREFIX_BYTES);
-    Ok(Message { bytes, compression, permit })
+    Ok(Payload { bytes, compression, permit })
 }
 
 /// The answer to a call that succeeded.

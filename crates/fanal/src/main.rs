@@ -9,6 +9,7 @@ mod cli;
 mod client;
 mod config;
 mod demo;
+mod doors;
 mod export;
 mod load;
 mod logging;

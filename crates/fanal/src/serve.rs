@@ -2,6 +2,7 @@
 //! nothing acknowledged is lost and nothing in flight is cut.
 
 use crate::config::Config;
+use crate::doors::{self, Opened, in_use};
 use crate::open_files;
 use crate::ready;
 use anyhow::Context;
@@ -10,7 +11,7 @@ use fanal_local::tier::{Bucket, RemoteBucket};
 use fanal_local::{Ground, LocalStore, RealDisk};
 use fanal_pipeline::Pipeline;
 use fanal_query::QueryService;
-use fanal_receivers::{RECEIVERS, Receiver, otlp_http_router};
+use fanal_receivers::{Door, otlp_http_router};
 use fanal_server::{Limits, Listener, Readiness, ServerState};
 use fanal_storage::SpanStore;
 use std::net::SocketAddr;
@@ -32,9 +33,6 @@ pub(crate) fn run(config: Config, companion: Option<Companion>) -> anyhow::Resul
     runtime.block_on(serve(config, companion))
 }
 
-/// A receiver and the listener bound for it.
-type Door = (&'static Receiver, TcpListener);
-
 /// Every address listened on, by name; the UI's first.
 type Addresses = Vec<(&'static str, SocketAddr)>;
 
@@ -42,8 +40,8 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
     let mut signals = Signals::new()?;
     let (ui, doors) = open_doors(&config).await?;
     let mut addresses: Addresses = vec![(UI_NAME, ui.local_addr()?)];
-    for (receiver, listener) in &doors {
-        addresses.push((receiver.name, listener.local_addr()?));
+    for opened in &doors {
+        addresses.push((opened.name(), opened.local_addr()?));
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = open_store(&config, &clock)?;
@@ -60,15 +58,19 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
         limits: Limits::default(),
     };
     // Pages of the UI send their test trace to the port that they came from.
-    let same_origin = otlp_http_router(Arc::clone(&pipeline), config.receivers.otlp.clone());
+    let same_origin = otlp_http_router(Arc::clone(&pipeline), &config.receivers);
     let router = fanal_server::router(state).merge(same_origin);
     let (stop_ui, ui_stopping) = watch::channel(false);
     let ui_server = tokio::spawn(fanal_server::serve(ui, router, ui_stopping));
     let (stop, stopping) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    for (receiver, listener) in doors {
-        let serving =
-            (receiver.serve)(listener, Arc::clone(&pipeline), &config.receivers, stopping.clone());
+    let receivers = Arc::new(config.receivers.clone());
+    for opened in doors {
+        let serving = opened.serve(Door {
+            pipeline: Arc::clone(&pipeline),
+            config: Arc::clone(&receivers),
+            shutdown: stopping.clone(),
+        });
         tasks.spawn(async {
             // How many were cut is in the log already.
             let _ = serving.await;
@@ -104,13 +106,10 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
 }
 
 /// Binds every address before anything else is done, so that a port in use is told at once.
-async fn open_doors(config: &Config) -> anyhow::Result<(TcpListener, Vec<Door>)> {
-    let mut doors: Vec<Door> = Vec::new();
-    for receiver in RECEIVERS {
-        let address = (receiver.address)(&config.receivers);
-        doors.push((receiver, bind(receiver.name, address).await?));
-    }
-    Ok((bind(UI_NAME, config.ui_address).await?, doors))
+async fn open_doors(config: &Config) -> anyhow::Result<(TcpListener, Vec<Opened>)> {
+    let ui = TcpListener::bind(config.ui_address).await;
+    let ui = ui.with_context(|| in_use(UI_NAME, "--ui-address", config.ui_address))?;
+    Ok((ui, doors::open(&config.receivers).await?))
 }
 
 fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn SpanStore>> {
@@ -133,19 +132,6 @@ fn listener_entry((name, address): &(&str, SocketAddr)) -> Listener {
 
 fn address_of(addresses: &[(&str, SocketAddr)], name: &str) -> Option<SocketAddr> {
     addresses.iter().find(|(known, _)| *known == name).map(|(_, address)| *address)
-}
-
-async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let flag = match name {
-        UI_NAME => "--ui-address".to_owned(),
-        _ => format!("--{}-address", name.replace('_', "-")),
-    };
-    TcpListener::bind(address).await.with_context(|| {
-        format!(
-            "cannot listen on {address} for {name}; stop what uses it, choose another with {flag}, \
-             or let the system choose with --ports ephemeral"
-        )
-    })
 }
 
 /// SIGTERM and SIGINT.

@@ -3,7 +3,7 @@
 //! Shared by the requests of one door. Invariant: at most a fixed number is kept, each bounded by its own limits.
 
 use fanal_formats::otlp::protobuf::RequestDecoder;
-use fanal_formats::otlp::{DecodeError, Decoded};
+use fanal_formats::{DecodeError, Decoded};
 use std::sync::{Mutex, PoisonError};
 
 /// Keeps decoders.

@@ -5,9 +5,11 @@
 use crate::otlp::decoders::DecoderPool;
 use crate::refusal::Refusal;
 pub(crate) use fanal_formats::otlp::response::Encoding;
-use fanal_formats::otlp::{DecodeError, Decoded, json, response};
-use fanal_pipeline::{Accepted, RequestRejection, Submission};
+use fanal_formats::otlp::{json, response};
+use fanal_formats::{DecodeError, Decoded};
+use fanal_pipeline::Accepted;
 use http::{HeaderMap, HeaderValue, header};
+use std::sync::Arc;
 
 /// The content types as a list for headers and messages.
 pub(crate) const ACCEPTED_TYPES: &str = "application/x-protobuf, application/json";
@@ -37,32 +39,15 @@ pub(crate) fn content_type(encoding: Encoding) -> &'static str {
     }
 }
 
-/// Decodes an `ExportTraceServiceRequest`.
-pub(crate) fn decode(
+/// A decoder of `ExportTraceServiceRequest`.
+pub(crate) fn decoder(
     encoding: Encoding,
-    decoders: &DecoderPool,
-    bytes: &[u8],
-) -> Result<Submission, Refusal> {
-    let decoded = match encoding {
+    decoders: &Arc<DecoderPool>,
+) -> impl FnOnce(&[u8]) -> Result<Decoded, DecodeError> + Send + 'static {
+    let decoders = Arc::clone(decoders);
+    move |bytes| match encoding {
         Encoding::Protobuf => decoders.decode(bytes),
         Encoding::Json => json::decode_request(bytes),
-    };
-    decoded.map(submission).map_err(|error| {
-        let kind = match error {
-            DecodeError::TooLarge { .. } => RequestRejection::TooLarge,
-            DecodeError::Wire(_) | DecodeError::Json { .. } => RequestRejection::Invalid,
-        };
-        Refusal::lasting(kind, crate::refusal::chain(&error))
-    })
-}
-
-fn submission(decoded: Decoded) -> Submission {
-    let rejected = decoded.rejects_by_reason.iter();
-    Submission {
-        rejected_spans: rejected.map(|(reason, count)| (reason.as_str(), *count)).collect(),
-        rejection_message: decoded.message().unwrap_or_default(),
-        batch: decoded.batch,
-        duplicate_keys: decoded.duplicate_keys,
     }
 }
 

@@ -3,52 +3,66 @@
 //! Senders feed it on port 4317. The message is decoded by a walk over the bytes as they arrived, without
 //! generated types.
 
-use crate::body::{self, BodyReader};
-use crate::listen::{self, Drained, ListenLimits, Shutdown};
-use crate::otlp::config::OtlpConfig;
+use crate::body;
+use crate::ingest::Ingest;
+use crate::listen::{self, Drained};
+use crate::otlp::decoders::DecoderPool;
 use crate::otlp::encoding::{self, Encoding};
-use crate::otlp::ingest::{Ingest, Payload};
 use crate::refusal::{GrpcCode, Refusal};
+use crate::registry::{Door, Receiver, Serve};
 use crate::unary;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use fanal_pipeline::{Accepted, Pipeline, RequestRejection};
+use fanal_pipeline::{Accepted, RequestRejection};
 use http::{HeaderMap, Request, StatusCode, Version};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// Name of the receiver.
-pub const GRPC_NAME: &str = "otlp_grpc";
+/// The receiver.
+pub(crate) const GRPC: Receiver = Receiver {
+    name: NAME,
+    description: "OTLP over gRPC; gzip, zstd, deflate or plain",
+    setting: "otlp.grpc_address",
+    default_address: "127.0.0.1:4317",
+    is_essential: true,
+    serve: Serve::Tcp(|listener, door| Box::pin(serve(listener, door))),
+};
+
+const NAME: &str = "otlp_grpc";
 
 const EXPORT_PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
-/// Serves a bound listener until the signal, then lets requests in flight finish.
-pub async fn serve_grpc(
-    listener: TcpListener,
-    pipeline: Arc<Pipeline>,
-    config: OtlpConfig,
-    limits: ListenLimits,
-    shutdown: Shutdown,
-) -> Drained {
-    let ingest = Ingest::new(pipeline, config, GRPC_NAME);
-    let router =
-        Router::new().route(EXPORT_PATH, any(export)).fallback(other_request).with_state(ingest);
-    listen::serve(listener, GRPC_NAME, router, limits, shutdown).await
+/// What calls share.
+#[derive(Debug, Clone)]
+struct Exports {
+    ingest: Ingest,
+    decoders: Arc<DecoderPool>,
 }
 
-async fn export(State(ingest): State<Ingest>, request: Request<Body>) -> Response {
+async fn serve(listener: TcpListener, door: Door) -> Drained {
+    let requests = door.config.requests;
+    let exports = Exports {
+        ingest: Ingest::new(door.pipeline, requests, NAME),
+        decoders: Arc::new(DecoderPool::new(requests.decoders_max)),
+    };
+    let router =
+        Router::new().route(EXPORT_PATH, any(export)).fallback(other_request).with_state(exports);
+    listen::serve(listener, NAME, router, door.config.listen, door.shutdown).await
+}
+
+async fn export(State(exports): State<Exports>, request: Request<Body>) -> Response {
     if request.version() < Version::HTTP_2 || !unary::is_call(request.headers()) {
-        return other_request(State(ingest), request).await;
+        return other_request(State(exports), request).await;
     }
-    ingest.began();
+    exports.ingest.began();
     let (parts, body) = request.into_parts();
-    match receive(&ingest, &parts.headers, body).await {
+    match receive(&exports, &parts.headers, body).await {
         Ok(accepted) => unary::success(&encoding::export_response(Encoding::Protobuf, &accepted)),
         Err(refusal) => {
-            ingest.refused(&refusal);
+            exports.ingest.refused(&refusal);
             let details = match refusal.retry_after {
                 Some(_) => encoding::status(Encoding::Protobuf, &refusal),
                 None => Vec::new(),
@@ -58,18 +72,17 @@ async fn export(State(ingest): State<Ingest>, request: Request<Body>) -> Respons
     }
 }
 
-async fn receive(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<Accepted, Refusal> {
-    let announced = unary::announced_compression(headers)?;
-    let reader = BodyReader::new(&ingest.pipeline, body).map_err(|(refusal, _)| refusal)?;
-    let reading = unary::read_message(reader, announced, ingest.config.request_bytes_max);
-    let message = body::within(ingest.config.body_timeout, &ingest.pipeline, reading).await?;
-    let unary::Message { bytes, compression, permit } = message;
-    let encoding = Encoding::Protobuf;
-    ingest.ingest(Payload { bytes, compression, encoding, permit }).await
+async fn receive(exports: &Exports, headers: &HeaderMap, body: Body) -> Result<Accepted, Refusal> {
+    let payload = unary::read_call(&exports.ingest, headers, body).await?;
+    let decoder = encoding::decoder(Encoding::Protobuf, &exports.decoders);
+    exports.ingest.ingest(payload, decoder).await
 }
 
 /// Words for senders that are set up wrong, on the status page too: many SDKs do not show the answer.
-async fn other_request(State(ingest): State<Ingest>, request: Request<Body>) -> Response {
+async fn other_request(
+    State(Exports { ingest, .. }): State<Exports>,
+    request: Request<Body>,
+) -> Response {
     ingest.began();
     if unary::is_call(request.headers()) {
         let message = format!(

@@ -3,14 +3,16 @@
 //! Senders feed it on port 4318, and browsers through the router that the user interface's port mounts. Answers
 //! use the request's encoding; what has none is plain text.
 
-use crate::body::{self, BodyReader};
-use crate::compression::{self, Compression};
-use crate::listen::{self, Drained, ListenLimits, Shutdown};
-use crate::otlp::config::OtlpConfig;
+use crate::compression;
+use crate::config::ReceiversConfig;
+use crate::ingest::Ingest;
+use crate::listen::{self, Drained};
 use crate::otlp::cors;
+use crate::otlp::decoders::DecoderPool;
 use crate::otlp::encoding::{self, Encoding};
-use crate::otlp::ingest::{Ingest, Payload};
+use crate::post::{self, discard_early, text};
 use crate::refusal::{GrpcCode, Refusal};
+use crate::registry::{Door, Receiver, Serve};
 use crate::unary;
 use axum::Router;
 use axum::body::Body;
@@ -19,46 +21,60 @@ use axum::response::Response;
 use axum::routing::any;
 use fanal_pipeline::{Accepted, Pipeline, RequestRejection};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// Name of the receiver.
-pub const HTTP_NAME: &str = "otlp_http";
+/// The receiver.
+pub(crate) const HTTP: Receiver = Receiver {
+    name: NAME,
+    description: "OTLP over HTTP, protobuf or JSON; gzip, zstd, deflate or plain",
+    setting: "otlp.http_address",
+    default_address: "127.0.0.1:4318",
+    is_essential: true,
+    serve: Serve::Tcp(|listener, door| Box::pin(serve(listener, door))),
+};
+
+const NAME: &str = "otlp_http";
 
 /// Paths of the service: OTLP's own, and the one of browsers that send through the port of the user interface.
 const PATHS: [&str; 2] = ["/v1/traces", "/api/otlp/v1/traces"];
 
-/// Serves a bound listener until the signal, then lets requests in flight finish.
-pub async fn serve_http(
-    listener: TcpListener,
-    pipeline: Arc<Pipeline>,
-    config: OtlpConfig,
-    limits: ListenLimits,
-    shutdown: Shutdown,
-) -> Drained {
-    let router = otlp_http_router(pipeline, config).fallback(other_path);
-    listen::serve(listener, HTTP_NAME, router, limits, shutdown).await
+/// What requests share.
+#[derive(Debug, Clone)]
+struct Exports {
+    ingest: Ingest,
+    decoders: Arc<DecoderPool>,
+    cors_allowed_origins: Arc<[String]>,
+}
+
+async fn serve(listener: TcpListener, door: Door) -> Drained {
+    let router = otlp_http_router(door.pipeline, &door.config).fallback(other_path);
+    listen::serve(listener, NAME, router, door.config.listen, door.shutdown).await
 }
 
 /// `POST /v1/traces` and `POST /api/otlp/v1/traces`, to be merged into any other router.
-pub fn otlp_http_router(pipeline: Arc<Pipeline>, config: OtlpConfig) -> Router {
-    let ingest = Ingest::new(pipeline, config, HTTP_NAME);
+pub fn otlp_http_router(pipeline: Arc<Pipeline>, config: &ReceiversConfig) -> Router {
+    let exports = Exports {
+        ingest: Ingest::new(pipeline, config.requests, NAME),
+        decoders: Arc::new(DecoderPool::new(config.requests.decoders_max)),
+        cors_allowed_origins: config.otlp.cors_allowed_origins.clone().into(),
+    };
     let mut router = Router::new();
     for path in PATHS {
         router = router.route(path, any(export));
     }
-    router.with_state(ingest)
+    router.with_state(exports)
 }
 
-async fn export(State(ingest): State<Ingest>, request: Request<Body>) -> Response {
+async fn export(State(exports): State<Exports>, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
-    let origins = &ingest.config.cors_allowed_origins;
+    let origins = &exports.cors_allowed_origins;
     let origin = cors::allowed_origin(&parts.headers, origins);
     let mut response = if origin.is_some() && cors::is_preflight(&parts.method, &parts.headers) {
         cors::preflight(&parts.headers)
     } else if parts.method == Method::POST {
-        post(&ingest, &parts, body).await
+        post(&exports, &parts, body).await
     } else {
         wrong_method(&parts)
     };
@@ -68,11 +84,12 @@ async fn export(State(ingest): State<Ingest>, request: Request<Body>) -> Respons
     response
 }
 
-async fn post(ingest: &Ingest, parts: &Parts, body: Body) -> Response {
+async fn post(exports: &Exports, parts: &Parts, body: Body) -> Response {
+    let ingest = &exports.ingest;
     ingest.began();
     let encoding = encoding::of_request(&parts.headers);
     let outcome = match &encoding {
-        Ok(encoding) => receive(ingest, parts, *encoding, body).await,
+        Ok(encoding) => receive(exports, parts, *encoding, body).await,
         Err(message) => {
             discard_early(parts, body).await;
             Err(Refusal::lasting(RequestRejection::Unsupported, message.clone()))
@@ -89,68 +106,14 @@ async fn post(ingest: &Ingest, parts: &Parts, body: Body) -> Response {
 }
 
 async fn receive(
-    ingest: &Ingest,
+    exports: &Exports,
     parts: &Parts,
     encoding: Encoding,
     body: Body,
 ) -> Result<Accepted, Refusal> {
-    let bytes_max = ingest.config.request_bytes_max;
-    let declared = http_body::Body::size_hint(&body).lower();
-    let declared = fanal_base::cast::size(declared);
-    let early = request_compression(&parts.headers).and_then(|compression| {
-        if declared > bytes_max { Err(body::too_large(bytes_max)) } else { Ok(compression) }
-    });
-    let compression = match early {
-        Ok(compression) => compression,
-        Err(refusal) => {
-            discard_early(parts, body).await;
-            return Err(refusal);
-        }
-    };
-    let mut reader = match BodyReader::new(&ingest.pipeline, body) {
-        Ok(reader) => reader,
-        Err((refusal, body)) => {
-            discard_early(parts, body).await;
-            return Err(refusal);
-        }
-    };
-    let reading = reader.read_to_end(declared, bytes_max);
-    if let Err(refusal) = body::within(ingest.config.body_timeout, &ingest.pipeline, reading).await
-    {
-        if parts.version < Version::HTTP_2 && refusal.kind != RequestRejection::Incomplete {
-            reader.discard().await;
-        }
-        return Err(refusal);
-    }
-    let (bytes, permit) = reader.finish();
-    ingest.ingest(Payload { bytes, compression, encoding, permit }).await
-}
-
-/// Reads what an HTTP/1 sender is writing, so that it hears the answer. One that waits for a "continue" hears it
-/// anyway.
-async fn discard_early(parts: &Parts, body: Body) {
-    if parts.version < Version::HTTP_2 && !parts.headers.contains_key(header::EXPECT) {
-        body::discard(body).await;
-    }
-}
-
-/// The one coding of the body. Several at once are legal in HTTP and sent by nobody.
-fn request_compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
-    let mut compression = Compression::Identity;
-    for value in headers.get_all(header::CONTENT_ENCODING) {
-        for name in value.to_str().unwrap_or("?").split(',') {
-            let parsed = Compression::parse(name).filter(|_| compression == Compression::Identity);
-            compression = parsed.ok_or_else(|| {
-                let message = format!(
-                    "content-encoding `{}` is not supported; use one of {}, or none",
-                    value.to_str().unwrap_or("(not text)"),
-                    compression::ACCEPTED,
-                );
-                Refusal::lasting(RequestRejection::Unsupported, message)
-            })?;
-        }
-    }
-    Ok(compression)
+    let payload = post::read(&exports.ingest, parts, body).await?;
+    let decoder = encoding::decoder(encoding, &exports.decoders);
+    exports.ingest.ingest(payload, decoder).await
 }
 
 fn success(accepted: &Accepted, encoding: Encoding) -> Response {
@@ -211,15 +174,6 @@ fn encoded(status: StatusCode, encoding: Encoding, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let content_type = HeaderValue::from_static(encoding::content_type(encoding));
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    response
-}
-
-fn text(status: StatusCode, mut message: String) -> Response {
-    message.push('\n');
-    let mut response = Response::new(Body::from(message));
-    *response.status_mut() = status;
-    let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
 }

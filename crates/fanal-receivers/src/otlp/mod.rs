@@ -1,7 +1,7 @@
 //! OTLP, the OpenTelemetry protocol, over gRPC and HTTP (<https://opentelemetry.io/docs/specs/otlp/>).
 //!
-//! SDKs and Collectors feed it, the pipeline takes from it. Both doors share one way in (`ingest`) and differ
-//! in framing and words only.
+//! SDKs and Collectors feed it, the pipeline takes from it. Both doors share the way from bytes to spans
+//! (`encoding`) and differ in framing and words only.
 
 mod config;
 mod cors;
@@ -9,8 +9,8 @@ mod decoders;
 mod encoding;
 mod grpc;
 mod http;
-mod ingest;
 
-pub use config::{GRPC_ADDRESS, HTTP_ADDRESS, OtlpConfig};
-pub use grpc::{GRPC_NAME, serve_grpc};
-pub use http::{HTTP_NAME, otlp_http_router, serve_http};
+pub use config::OtlpConfig;
+pub(crate) use grpc::GRPC;
+pub(crate) use http::HTTP;
+pub use http::otlp_http_router;

@@ -38,7 +38,7 @@ pub(crate) fn read(base: Config, source: &Source<'_>) -> Result<Read, Vec<String
         let mut texts = texts;
         texts.sort_by_key(|(setting, _, _)| setting.path != "listen");
         for (setting, text, place) in texts {
-            if let Err(problem) = (setting.apply)(&mut config, &text) {
+            if let Err(problem) = setting.apply(&mut config, &text) {
                 problems.push(format!("{place}: {problem}"));
             }
         }
@@ -83,8 +83,7 @@ pub(crate) fn read(base: Config, source: &Source<'_>) -> Result<Read, Vec<String
     unknown.append(&mut problems);
     if config.ports == Ports::Ephemeral {
         config.ui_address.set_port(0);
-        config.receivers.otlp.grpc_address.set_port(0);
-        config.receivers.otlp.http_address.set_port(0);
+        config.receivers.addresses.values_mut().flatten().for_each(|door| door.set_port(0));
     }
     if unknown.is_empty() { Ok(Read { config, warnings }) } else { Err(unknown) }
 }
@@ -174,15 +173,16 @@ mod tests {
     #[test]
     fn later_sources_win_and_doors_win_over_listen() {
         let config = read_all(
-            "listen = \"0.0.0.0\"\n[otlp]\ngrpc_address = \"127.0.0.2:1\"\nrequest_bytes_max = \"1MiB\"\n",
-            &[("FANAL_OTLP_REQUEST_BYTES_MAX", "2MiB"), ("FANAL_SERVER", "x"), ("PATH", "y")],
-            &[("otlp.request_bytes_max", "3MiB")],
+            "listen = \"0.0.0.0\"\n[otlp]\ngrpc_address = \"127.0.0.2:1\"\nhttp_address = \"off\"\n[ingest]\nrequest_bytes_max = \"1MiB\"\n",
+            &[("FANAL_INGEST_REQUEST_BYTES_MAX", "2MiB"), ("FANAL_SERVER", "x"), ("PATH", "y")],
+            &[("ingest.request_bytes_max", "3MiB")],
         )
         .expect("valid")
         .config;
-        assert_eq!(config.receivers.otlp.grpc_address.to_string(), "127.0.0.2:1");
+        let door = |name| config.receivers.addresses[name].map(|address| address.to_string());
+        assert_eq!((door("otlp_grpc").as_deref(), door("otlp_http")), (Some("127.0.0.2:1"), None));
         assert_eq!(config.ui_address.to_string(), "0.0.0.0:16686");
-        assert_eq!(config.receivers.otlp.request_bytes_max, 3 << 20);
+        assert_eq!(config.receivers.requests.request_bytes_max, 3 << 20);
     }
 
     #[test]
@@ -216,6 +216,7 @@ mod tests {
     #[test]
     fn ephemeral_ports_are_zero() {
         let config = read_all("", &[], &[("ports", "ephemeral")]).expect("valid").config;
-        assert_eq!((config.ui_address.port(), config.receivers.otlp.http_address.port()), (0, 0));
+        assert_eq!(config.ui_address.port(), 0);
+        assert!(config.receivers.addresses.values().flatten().all(|door| door.port() == 0));
     }
 }

@@ -1,16 +1,18 @@
 //! The table of settings: path, unit, default and words of each, and how its text is read.
 //!
-//! A new setting is one entry here and one field of [`Config`].
+//! A new setting is one entry here and one field of [`Config`]; those of receivers follow from their list.
 
 use super::{Config, LogFormat, Ports};
 use fanal_local::LocalConfig;
 use fanal_local::tier::BucketConfig;
 use fanal_pipeline::PipelineConfig;
-use fanal_receivers::ReceiversConfig;
+use fanal_receivers::{RECEIVERS, Receiver, ReceiversConfig};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// One setting.
+#[derive(Clone, Copy)]
 pub(crate) struct Setting {
     /// Dotted path in the file; the flag is `--` and the path with dashes, the variable `FANAL_` and the path in capitals.
     pub(crate) path: &'static str,
@@ -20,11 +22,40 @@ pub(crate) struct Setting {
     pub(crate) default: &'static str,
     /// What it is for, with its unit.
     pub(crate) help: &'static str,
-    /// Reads a text into the configuration, or says what is wrong with it.
-    pub(crate) apply: fn(&mut Config, &str) -> Result<(), String>,
+    apply: Apply,
+}
+
+/// How the text of a setting becomes part of the configuration.
+#[derive(Clone, Copy)]
+enum Apply {
+    Text(fn(&mut Config, &str) -> Result<(), String>),
+    /// The address of a receiver, or `off`.
+    Door(&'static Receiver),
 }
 
 impl Setting {
+    /// Reads a text into the configuration, or says what is wrong with it.
+    pub(crate) fn apply(&self, config: &mut Config, text: &str) -> Result<(), String> {
+        match self.apply {
+            Apply::Text(apply) => apply(config, text),
+            Apply::Door(receiver) => {
+                let value = if text == OFF { None } else { Some(address(text)?) };
+                config.receivers.addresses.insert(receiver.name, value);
+                Ok(())
+            }
+        }
+    }
+
+    fn of_door(receiver: &'static Receiver) -> Self {
+        Self {
+            path: receiver.setting,
+            value_name: "HOST:PORT|off",
+            default: receiver.default_address,
+            help: receiver.description,
+            apply: Apply::Door(receiver),
+        }
+    }
+
     /// The flag without its dashes.
     pub(crate) fn flag(&self) -> String {
         self.path.replace(['.', '_'], "-")
@@ -52,267 +83,263 @@ impl Default for Config {
     }
 }
 
+/// What stands in place of the address of a receiver that is not wanted.
+const OFF: &str = "off";
+
 /// Every setting, in the order of the reference page.
-pub(crate) const SETTINGS: &[Setting] = &[
+pub(crate) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+    let doors = RECEIVERS.iter().map(Setting::of_door);
+    BEFORE_DOORS.iter().copied().chain(doors).chain(BEHIND_DOORS.iter().copied()).collect()
+});
+
+const BEFORE_DOORS: &[Setting] = &[
     Setting {
         path: "data_dir",
         value_name: "DIR",
         default: "fanal-data",
         help: "Folder that holds all spans; made when missing. One server at a time may use it",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             config.storage.data_dir = not_empty(text)?.into();
             Ok(())
-        },
+        }),
     },
     Setting {
         path: "listen",
         value_name: "HOST",
         default: "127.0.0.1",
         help: "Address that all doors bind, unless a door has its own; 0.0.0.0 opens them to the network",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             let host: IpAddr = text.parse().map_err(|_| {
                 format!("`{text}` is no IP address; write one such as 127.0.0.1 or 0.0.0.0")
             })?;
             config.ui_address.set_ip(host);
-            config.receivers.otlp.grpc_address.set_ip(host);
-            config.receivers.otlp.http_address.set_ip(host);
+            config.receivers.addresses.values_mut().flatten().for_each(|door| door.set_ip(host));
             Ok(())
-        },
+        }),
     },
     Setting {
         path: "ports",
         value_name: "configured|ephemeral",
         default: "configured",
         help: "`ephemeral` lets the system choose every port; the ready file tells which",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             config.ports = match text {
                 "configured" => Ports::Configured,
                 "ephemeral" => Ports::Ephemeral,
                 _ => return Err(format!("`{text}` is neither `configured` nor `ephemeral`")),
             };
             Ok(())
-        },
+        }),
     },
     Setting {
         path: "ready_file",
         value_name: "FILE",
         default: "",
         help: "Written once every door is open: a JSON object with the address of each",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             config.ready_file = (!text.is_empty()).then(|| text.into());
             Ok(())
-        },
+        }),
     },
     Setting {
         path: "ui.address",
         value_name: "HOST:PORT",
         default: "127.0.0.1:16686",
         help: "The UI, the native API and Jaeger's query API",
-        apply: |config, text| address(text).map(|value| config.ui_address = value),
+        apply: Apply::Text(|config, text| address(text).map(|value| config.ui_address = value)),
     },
+];
+
+const BEHIND_DOORS: &[Setting] = &[
     Setting {
-        path: "otlp.grpc_address",
-        value_name: "HOST:PORT",
-        default: "127.0.0.1:4317",
-        help: "OTLP over gRPC",
-        apply: |config, text| address(text).map(|value| config.receivers.otlp.grpc_address = value),
-    },
-    Setting {
-        path: "otlp.http_address",
-        value_name: "HOST:PORT",
-        default: "127.0.0.1:4318",
-        help: "OTLP over HTTP, protobuf and JSON",
-        apply: |config, text| address(text).map(|value| config.receivers.otlp.http_address = value),
-    },
-    Setting {
-        path: "otlp.request_bytes_max",
+        path: "ingest.request_bytes_max",
         value_name: "BYTES",
         default: "64MiB",
-        help: "Largest request, on the wire and after decompression",
-        apply: |config, text| {
+        help: "Largest request at any door, on the wire and after decompression",
+        apply: Apply::Text(|config, text| {
             bytes(text, 1 << 10, 1 << 30)
-                .map(|value| config.receivers.otlp.request_bytes_max = value)
-        },
+                .map(|value| config.receivers.requests.request_bytes_max = value)
+        }),
     },
     Setting {
         path: "ingest.in_flight_bytes_max",
         value_name: "BYTES",
         default: "72MiB",
         help: "Request bytes being decoded or stored at one time; beyond, senders are told to retry",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             bytes(text, 1 << 20, 1 << 40).map(|value| config.pipeline.in_flight_bytes_max = value)
-        },
+        }),
     },
     Setting {
         path: "storage.head_bytes_max",
         value_name: "BYTES",
         default: "96MiB",
         help: "Memory of spans that are durable but not merged yet; beyond, senders are told to retry",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             bytes(text, 1 << 20, 1 << 40).map(|value| config.storage.head_bytes_max = value)
-        },
+        }),
     },
     Setting {
         path: "storage.block_rows",
         value_name: "SPANS",
         default: "524288",
         help: "Spans of a block, roughly",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             number(text, 64, 1 << 22).map(|value| config.storage.block_rows = value)
-        },
+        }),
     },
     Setting {
         path: "storage.commit_window_micros",
         value_name: "MICROSECONDS",
         default: "2000",
         help: "Longest time that a request waits for others to share its disk sync, microseconds, at most 5000",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             number(text, 0, 5_000).map(|value| {
                 config.storage.commit_window_micros = fanal_base::cast::wide(value);
             })
-        },
+        }),
     },
     Setting {
         path: "storage.merge_after_seconds",
         value_name: "SECONDS",
         default: "600",
         help: "Oldest that spans get before they are merged into a block, seconds",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             number(text, 1, 86_400).map(|value| {
                 config.storage.merge_after_seconds = fanal_base::cast::wide(value);
             })
-        },
+        }),
     },
     Setting {
         path: "storage.question_bytes_max",
         value_name: "BYTES",
         default: "256MiB",
         help: "Memory that one question may hold for its answer; beyond, it answers in part or is refused",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             bytes(text, 1 << 20, 1 << 40).map(|value| config.storage.question_bytes_max = value)
-        },
+        }),
     },
     Setting {
         path: "storage.disk_reserve_bytes",
         value_name: "BYTES",
         default: "128MiB",
         help: "Bytes of the disk that spans may not take, so that merges go on when it is full; senders are told to retry then",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             bytes(text, 1 << 20, 1 << 40).map(|value| {
                 config.storage.disk_reserve_bytes = fanal_base::cast::wide(value);
             })
-        },
+        }),
     },
     Setting {
         path: "retention.age_seconds",
         value_name: "SECONDS",
         default: "1209600",
         help: "Spans are dropped when they arrived longer ago than this, seconds; 0 keeps them whatever their age; the default is 14 days",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             retention_age(text).map(|value| config.storage.retention.age_seconds = value)
-        },
+        }),
     },
     Setting {
         path: "retention.bytes_max",
         value_name: "BYTES",
         default: "0",
         help: "The oldest spans are dropped while a tenant takes more than this, log and blocks; 0 is no limit",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             retention_bytes(text).map(|value| config.storage.retention.bytes_max = value)
-        },
+        }),
     },
     Setting {
         path: "object_store.url",
         value_name: "URL",
         default: "",
         help: "Where old blocks move: s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://CONTAINER/FOLDER or file:///FOLDER",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             text.clone_into(&mut config.object_store.url);
             Ok(())
-        },
+        }),
     },
     Setting {
         path: "object_store.after_seconds",
         value_name: "SECONDS",
         default: "86400",
         help: "Age at which a block moves to the object store, counted from the arrival of its last span, seconds",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             number(text, 0, 1 << 32).map(|value| {
                 config.storage.tier.after_seconds = fanal_base::cast::wide(value);
             })
-        },
+        }),
     },
     Setting {
         path: "object_store.cache_bytes_max",
         value_name: "BYTES",
         default: "1GiB",
         help: "Size of the file in the data folder that caches what was read from the object store",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             bytes(text, 0, 1 << 50).map(|value| {
                 config.storage.tier.cache_bytes_max = fanal_base::cast::wide(value);
             })
-        },
+        }),
     },
     Setting {
         path: "object_store.timeout_seconds",
         value_name: "SECONDS",
         default: "10",
         help: "Longest time that one read from the object store may take before the answer goes without it, seconds",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             number(text, 1, 3600).map(|value| {
                 config.object_store.timeout_seconds = fanal_base::cast::wide(value);
             })
-        },
+        }),
     },
     Setting {
         path: "otlp.cors_allowed_origins",
         value_name: "ORIGINS",
         default: "",
         help: "Origins of web pages that may send from a browser to OTLP/HTTP, separated by commas; `*` for any",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
             config.receivers.otlp.cors_allowed_origins = origins.map(str::to_owned).collect();
             Ok(())
-        },
+        }),
     },
     Setting {
         path: "drain_timeout_seconds",
         value_name: "SECONDS",
         default: "15",
         help: "Longest time that requests in flight get to finish after SIGTERM, seconds",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             number(text, 0, 3600).map(|value| {
                 config.receivers.listen.drain_timeout =
                     Duration::from_secs(fanal_base::cast::wide(value));
             })
-        },
+        }),
     },
     Setting {
         path: "log.format",
         value_name: "text|json",
         default: "text",
         help: "Form of the log lines on stderr",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             config.log_format = match text {
                 "text" => LogFormat::Text,
                 "json" => LogFormat::Json,
                 _ => return Err(format!("`{text}` is neither `text` nor `json`")),
             };
             Ok(())
-        },
+        }),
     },
     Setting {
         path: "log.level",
         value_name: "LEVEL",
         default: "info",
         help: "Least severe level that is logged: error, warn, info, debug or trace",
-        apply: |config, text| {
+        apply: Apply::Text(|config, text| {
             if !["error", "warn", "info", "debug", "trace"].contains(&text) {
                 return Err(format!("`{text}` is none of error, warn, info, debug, trace"));
             }
             text.clone_into(&mut config.log_level);
             Ok(())
-        },
+        }),
     },
 ];
 
@@ -375,7 +402,7 @@ pub(crate) fn reference() -> String {
          This page is generated by `cargo xtask gen`.\n\n\
          | setting | flag | variable | default | what it is |\n|---|---|---|---|---|\n",
     );
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         let default = if setting.default.is_empty() { "none" } else { setting.default };
         let help = setting.help.replace('|', "\\|");
         page.push_str(&format!(
@@ -396,8 +423,8 @@ mod tests {
     #[test]
     fn the_defaults_of_the_table_are_those_of_the_code() {
         let mut config = Config::default();
-        for setting in SETTINGS {
-            (setting.apply)(&mut config, setting.default).expect(setting.path);
+        for setting in SETTINGS.iter() {
+            setting.apply(&mut config, setting.default).expect(setting.path);
         }
         assert_eq!(config, Config::default());
     }

@@ -8,7 +8,7 @@ use super::message::{
 use super::scalar::Text;
 use super::span::read_span;
 use super::value::{Fault, number, object, problem, read_attributes, read_object, text};
-use crate::otlp::decoded::{
+use crate::decoded::{
     DecodeError, Decoded, IdUnit, REQUEST_BYTES_MAX, RejectReason, Rejects, remove_duplicates,
 };
 use fanal_model::{EntityRef, Resource, Scope, SpanBatchBuilder};

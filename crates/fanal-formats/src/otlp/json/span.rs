@@ -5,7 +5,7 @@
 use super::message::{OtlpEvent, OtlpLink, OtlpSpan};
 use super::scalar::Text;
 use super::value::{Fault, number, object, read_attributes, refuse, text};
-use crate::otlp::decoded::{EVENTS_MAX, LINKS_MAX, RejectReason};
+use crate::decoded::{EVENTS_MAX, LINKS_MAX, RejectReason};
 use fanal_model::builder::LinkFields;
 use fanal_model::{SpanBatchBuilder, SpanFields, SpanId, SpanKind, StatusCode, TraceId};
 use serde_json::value::RawValue;

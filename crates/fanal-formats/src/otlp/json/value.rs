@@ -5,7 +5,7 @@
 
 use super::message::{List, OtlpAnyValue, OtlpKeyValue, OtlpList};
 use super::scalar::{Integer, Text};
-use crate::otlp::decoded::{ATTRIBUTES_MAX, Refusal, RejectReason};
+use crate::decoded::{ATTRIBUTES_MAX, Refusal, RejectReason};
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};

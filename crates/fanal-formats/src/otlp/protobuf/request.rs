@@ -8,7 +8,7 @@ use super::owners::{Encoded, Owners};
 use super::resource::{owned, read_resource, read_scope};
 use super::span::read_span;
 use super::value::Fault;
-use crate::otlp::decoded::{DecodeError, Decoded, IdUnit, REQUEST_BYTES_MAX, Refusal, Rejects};
+use crate::decoded::{DecodeError, Decoded, IdUnit, REQUEST_BYTES_MAX, Refusal, Rejects};
 use crate::wire::{Reader, WireError};
 use fanal_model::{Resource, Scope, SpanBatchBuilder};
 

@@ -4,7 +4,7 @@
 
 use super::fields::{entity_ref, resource, scope};
 use super::value::{Fault, refuse, text, walk_attribute};
-use crate::otlp::decoded::{ATTRIBUTES_MAX, RejectReason, remove_duplicates};
+use crate::decoded::{ATTRIBUTES_MAX, RejectReason, remove_duplicates};
 use crate::wire::Reader;
 use fanal_model::{EntityRef, Resource, Scope, Value, raw};
 

@@ -5,7 +5,7 @@
 
 use super::fields::{event, link, span, status};
 use super::value::{Fault, refuse, text, walk_attribute};
-use crate::otlp::decoded::{ATTRIBUTES_MAX, EVENTS_MAX, LINKS_MAX, RejectReason};
+use crate::decoded::{ATTRIBUTES_MAX, EVENTS_MAX, LINKS_MAX, RejectReason};
 use crate::wire::Reader;
 use fanal_model::builder::LinkFields;
 use fanal_model::{SpanBatchBuilder, SpanFields, SpanId, SpanTexts, TraceId};

@@ -4,7 +4,7 @@
 //! Where a value names several arms the last one wins.
 
 use super::fields::{any_value, key_value, list};
-use crate::otlp::decoded::{Refusal, RejectReason};
+use crate::decoded::{Refusal, RejectReason};
 use crate::wire::{Reader, WireError};
 use fanal_model::{NotText, RawValue, ValueRef, nested, raw};
 

@@ -5,7 +5,7 @@ use crate::harness::client::{Answer, Connection, http, post, post_chunked};
 use crate::harness::payload::{self, TRACE_ID};
 use crate::harness::store::Script;
 use fanal_pipeline::PipelineConfig;
-use fanal_receivers::{OtlpConfig, ReceiversConfig};
+use fanal_receivers::{OtlpConfig, ReceiversConfig, RequestLimits};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -221,8 +221,8 @@ async fn bytes_beyond_the_budget_are_told_to_retry() {
 }
 
 fn small() -> ReceiversConfig {
-    let otlp = OtlpConfig { request_bytes_max: 100_000, ..OtlpConfig::default() };
-    ReceiversConfig { otlp, ..ReceiversConfig::default() }
+    let requests = RequestLimits { request_bytes_max: 100_000, ..RequestLimits::default() };
+    ReceiversConfig { requests, ..ReceiversConfig::default() }
 }
 
 #[tokio::test]
@@ -301,10 +301,7 @@ async fn the_browsers_path_is_the_same_door() {
 
 #[tokio::test]
 async fn pages_of_allowed_origins_may_send() {
-    let otlp = OtlpConfig {
-        cors_allowed_origins: vec!["https://shop.example".to_owned()],
-        ..OtlpConfig::default()
-    };
+    let otlp = OtlpConfig { cors_allowed_origins: vec!["https://shop.example".to_owned()] };
     let config = ReceiversConfig { otlp, ..ReceiversConfig::default() };
     let door = Door::configured(HTTP, PipelineConfig::default(), config).await;
     let asks = |origin| {

@@ -5,7 +5,7 @@ use crate::harness::client::{EXPORT, call, channel, http};
 use crate::harness::payload::{self, TRACE_ID};
 use crate::harness::store::Script;
 use fanal_pipeline::PipelineConfig;
-use fanal_receivers::{OtlpConfig, ReceiversConfig, STREAMS_MAX};
+use fanal_receivers::{ReceiversConfig, RequestLimits, STREAMS_MAX};
 use std::sync::Arc;
 use tonic::codec::CompressionEncoding;
 use tonic::{Code, Status};
@@ -82,8 +82,8 @@ async fn failures_have_the_status_that_senders_understand() {
 
 #[tokio::test]
 async fn large_messages_are_refused_for_good() {
-    let otlp = OtlpConfig { request_bytes_max: 100_000, ..OtlpConfig::default() };
-    let config = ReceiversConfig { otlp, ..ReceiversConfig::default() };
+    let requests = RequestLimits { request_bytes_max: 100_000, ..RequestLimits::default() };
+    let config = ReceiversConfig { requests, ..ReceiversConfig::default() };
     let door = Door::configured(GRPC, PipelineConfig::default(), config).await;
     let client = channel(door.address).await;
     for compression in [None, Some(CompressionEncoding::Gzip), Some(CompressionEncoding::Zstd)] {

@@ -7,11 +7,11 @@ pub(crate) mod store;
 
 use fanal_base::ManualClock;
 use fanal_pipeline::{Pipeline, PipelineConfig, ReceiverSnapshot};
-use fanal_receivers::{Drained, RECEIVERS, ReceiversConfig};
+use fanal_receivers::{Drained, RECEIVERS, ReceiversConfig, Serve};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use store::ScriptedStore;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -40,10 +40,19 @@ impl Door {
         let clock = Arc::new(ManualClock::at(1_000));
         let pipeline = Arc::new(Pipeline::new(Arc::clone(&store) as _, pipeline, clock));
         let receiver = RECEIVERS.iter().find(|one| one.name == name).expect("registered");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
-        let address = listener.local_addr().expect("bound");
         let (stop, shutdown) = watch::channel(false);
-        let serving = (receiver.serve)(listener, Arc::clone(&pipeline), &config, shutdown);
+        let config = Arc::new(config);
+        let door = fanal_receivers::Door { pipeline: Arc::clone(&pipeline), config, shutdown };
+        let (address, serving) = match receiver.serve {
+            Serve::Tcp(serve) => {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+                (listener.local_addr().expect("bound"), serve(listener, door))
+            }
+            Serve::Udp(serve) => {
+                let socket = UdpSocket::bind("127.0.0.1:0").await.expect("binds");
+                (socket.local_addr().expect("bound"), serve(socket, door))
+            }
+        };
         let serving = tokio::spawn(serving);
         Self { address, store, pipeline, name: receiver.name, stop, serving }
     }

@@ -69,15 +69,17 @@ impl ScriptedStore {
         self.inside_max.load(Ordering::SeqCst)
     }
 
+    /// Batches kept, in order.
+    pub(crate) fn batches(&self) -> Vec<IndexedBatch> {
+        let kept = self.kept.lock().expect("not poisoned");
+        let indexed = |batch: &SpanBatch| IndexedBatch::new(Arc::new(batch.clone()));
+        kept.iter().map(|batch| indexed(batch).expect("valid")).collect()
+    }
+
     /// Names of the spans kept, in order.
     pub(crate) fn names(&self) -> Vec<String> {
-        let kept = self.kept.lock().expect("not poisoned");
-        let mut names = Vec::new();
-        for batch in kept.iter() {
-            let indexed = IndexedBatch::new(Arc::new(batch.clone())).expect("valid");
-            names.extend(indexed.spans().map(|span| span.name().to_owned()));
-        }
-        names
+        let batches = self.batches();
+        batches.iter().flat_map(|batch| batch.spans().map(|span| span.name().to_owned())).collect()
     }
 
     async fn run(&self, batch: SpanBatch) -> Result<(), StoreError> {

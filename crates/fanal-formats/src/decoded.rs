@@ -1,8 +1,9 @@
 //! What decoding gives: accepted spans, rejects with reasons, or an error of the whole request.
 //!
-//! Filled by both encodings' decoders, read by receivers for answers and metrics. Invariant: a request either fails
+//! Filled by the decoders of every format, read by receivers for answers and metrics. Invariant: a request either fails
 //! whole and leaves nothing, or accepts and rejects add up to its spans.
 
+use crate::thrift::ThriftError;
 use crate::wire::WireError;
 use fanal_base::ErrorKind;
 use fanal_model::{SpanBatch, Value, nested};
@@ -106,6 +107,9 @@ pub enum DecodeError {
     /// The bytes are not protobuf.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// The bytes are not thrift.
+    #[error(transparent)]
+    Thrift(#[from] ThriftError),
     /// The text is not a JSON request.
     #[error("json is broken at line {line} column {column}: {problem}")]
     Json {
@@ -156,14 +160,14 @@ impl Decoded {
 
 /// Collects rejects while decoding.
 #[derive(Debug, Default)]
-pub(super) struct Rejects {
+pub(crate) struct Rejects {
     listed: Vec<Reject>,
     counts: Vec<(RejectReason, u64)>,
 }
 
 impl Rejects {
     /// Counts `spans` refused spans; lists them while there is room.
-    pub(super) fn add(&mut self, reason: RejectReason, spans: u64, detail: impl Fn() -> String) {
+    pub(crate) fn add(&mut self, reason: RejectReason, spans: u64, detail: impl Fn() -> String) {
         if spans == 0 {
             return;
         }
@@ -180,7 +184,7 @@ impl Rejects {
     }
 
     /// The outcome of a request.
-    pub(super) fn into_decoded(mut self, batch: SpanBatch, duplicate_keys: u64) -> Decoded {
+    pub(crate) fn into_decoded(mut self, batch: SpanBatch, duplicate_keys: u64) -> Decoded {
         self.counts.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
         Decoded {
             batch,
@@ -194,19 +198,19 @@ impl Rejects {
 
 /// Why a span is refused, without text, so that the way of good spans stays cheap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) reason: RejectReason,
+pub(crate) struct Refusal {
+    pub(crate) reason: RejectReason,
     /// Bytes, digits, levels or items, as the reason counts.
-    pub(super) observed: usize,
+    pub(crate) observed: usize,
 }
 
 impl Refusal {
-    pub(super) fn new(reason: RejectReason, observed: usize) -> Self {
+    pub(crate) fn new(reason: RejectReason, observed: usize) -> Self {
         Self { reason, observed }
     }
 
     /// Observed against limit. `unit` is how the encoding counts ids, with this many units a byte.
-    pub(super) fn detail(self, unit: IdUnit) -> String {
+    pub(crate) fn detail(self, unit: IdUnit) -> String {
         let observed = self.observed;
         let ids = |what: &str, bytes: usize| {
             format!("{what} has {observed} {}, expected {}", unit.name, bytes * unit.per_byte)
@@ -244,13 +248,13 @@ impl Refusal {
 
 /// How an encoding counts the length of ids.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct IdUnit {
-    pub(super) name: &'static str,
-    pub(super) per_byte: usize,
+pub(crate) struct IdUnit {
+    pub(crate) name: &'static str,
+    pub(crate) per_byte: usize,
 }
 
 /// Keeps the last of each key, at the place of the first; returns how many were removed.
-pub(super) fn remove_duplicates(attributes: &mut Vec<(String, Value)>) -> u64 {
+pub(crate) fn remove_duplicates(attributes: &mut Vec<(String, Value)>) -> u64 {
     let mut first_of: HashMap<&str, usize, RandomState> =
         HashMap::with_capacity_and_hasher(attributes.len(), RandomState::default());
     let mut moves = Vec::new();

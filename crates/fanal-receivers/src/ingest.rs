@@ -1,14 +1,13 @@
-//! The way of one OTLP request from gathered bytes to durable spans, the same for both doors.
+//! The way of one request from gathered bytes to durable spans, the same for every door.
 //!
 //! Invariant: large requests are decompressed and decoded off the threads that serve sockets, and only so many
-//! at once; the bytes are freed before the store is waited for.
+//! at once; the bytes are freed before the store is waited for. Knows no format: the door brings its decoder.
 
 use crate::compression::{Compression, decompress};
-use crate::otlp::config::OtlpConfig;
-use crate::otlp::decoders::DecoderPool;
-use crate::otlp::encoding::{self, Encoding};
-use crate::refusal::Refusal;
+use crate::config::RequestLimits;
+use crate::refusal::{self, Refusal};
 use bytes::Bytes;
+use fanal_formats::{DecodeError, Decoded};
 use fanal_pipeline::{Accepted, BytePermit, Pipeline, RequestRejection, Submission, TenantId};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -20,14 +19,13 @@ const LARGE_BYTES: usize = 512 << 10;
 /// The same for compressed bodies, which cost more a byte and grow.
 const LARGE_COMPRESSED_BYTES: usize = 32 << 10;
 
-/// What both doors share.
+/// What the requests of a door share.
 #[derive(Debug, Clone)]
 pub(crate) struct Ingest {
     pub(crate) pipeline: Arc<Pipeline>,
-    pub(crate) config: Arc<OtlpConfig>,
+    pub(crate) limits: RequestLimits,
     receiver: &'static str,
     tenant: TenantId,
-    decoders: Arc<DecoderPool>,
     /// Turns of large requests.
     turns: Arc<Semaphore>,
 }
@@ -37,18 +35,18 @@ pub(crate) struct Ingest {
 pub(crate) struct Payload {
     pub(crate) bytes: Bytes,
     pub(crate) compression: Compression,
-    pub(crate) encoding: Encoding,
     pub(crate) permit: BytePermit,
 }
 
 impl Ingest {
-    pub(crate) fn new(pipeline: Arc<Pipeline>, config: OtlpConfig, receiver: &'static str) -> Self {
+    pub(crate) fn new(
+        pipeline: Arc<Pipeline>,
+        limits: RequestLimits,
+        receiver: &'static str,
+    ) -> Self {
         pipeline.stats().register(receiver);
-        let decoders_max = config.decoders_max.max(1);
-        let decoders = Arc::new(DecoderPool::new(decoders_max));
-        let turns = Arc::new(Semaphore::new(decoders_max));
-        let tenant = TenantId::default_tenant();
-        Self { pipeline, config: Arc::new(config), receiver, tenant, decoders, turns }
+        let turns = Arc::new(Semaphore::new(limits.decoders_max.max(1)));
+        Self { pipeline, limits, receiver, tenant: TenantId::default_tenant(), turns }
     }
 
     /// Counts a request whose reading begins.
@@ -62,17 +60,25 @@ impl Ingest {
     }
 
     /// Decodes and stores; resolves once every accepted span is durable.
-    pub(crate) async fn ingest(&self, payload: Payload) -> Result<Accepted, Refusal> {
-        let (submission, _permit) = self.decode(payload).await?;
+    pub(crate) async fn ingest(
+        &self,
+        payload: Payload,
+        decode: impl FnOnce(&[u8]) -> Result<Decoded, DecodeError> + Send + 'static,
+    ) -> Result<Accepted, Refusal> {
+        let (submission, _permit) = self.decode(payload, decode).await?;
         let submitted = self.pipeline.submit(&self.tenant, self.receiver, submission).await;
         submitted.map_err(|error| Refusal::from_pipeline(&error, &self.pipeline))
     }
 
-    async fn decode(&self, payload: Payload) -> Result<(Submission, BytePermit), Refusal> {
+    async fn decode(
+        &self,
+        payload: Payload,
+        decode: impl FnOnce(&[u8]) -> Result<Decoded, DecodeError> + Send + 'static,
+    ) -> Result<(Submission, BytePermit), Refusal> {
         let is_plain = payload.compression == Compression::Identity;
         let large_bytes = if is_plain { LARGE_BYTES } else { LARGE_COMPRESSED_BYTES };
         if payload.bytes.len() < large_bytes {
-            return self.decode_here(payload);
+            return self.decode_here(payload, decode);
         }
         let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else {
             return Err(internal("decoders are closed"));
@@ -80,17 +86,21 @@ impl Ingest {
         let ingest = self.clone();
         let work = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            ingest.decode_here(payload)
+            ingest.decode_here(payload, decode)
         });
         work.await.unwrap_or_else(|_| Err(internal("decoding was cut off")))
     }
 
-    fn decode_here(&self, payload: Payload) -> Result<(Submission, BytePermit), Refusal> {
-        let Payload { bytes, compression, encoding, mut permit } = payload;
-        let bytes_max = self.config.request_bytes_max;
+    fn decode_here(
+        &self,
+        payload: Payload,
+        decode: impl FnOnce(&[u8]) -> Result<Decoded, DecodeError>,
+    ) -> Result<(Submission, BytePermit), Refusal> {
+        let Payload { bytes, compression, mut permit } = payload;
+        let bytes_max = self.limits.request_bytes_max;
         let bytes = decompress(&self.pipeline, &mut permit, compression, bytes, bytes_max)?;
         self.pipeline.stats().request_read(self.receiver, bytes.len());
-        let submission = encoding::decode(encoding, &self.decoders, &bytes)?;
+        let submission = submission(decode(&bytes).map_err(|error| undecodable(&error))?);
         // Columns are mostly smaller than their bytes, which go now; what is larger must fit as well.
         let excess_bytes = submission.batch.memory_bytes().saturating_sub(permit.bytes());
         self.pipeline
@@ -98,6 +108,24 @@ impl Ingest {
             .map_err(|error| Refusal::from_pipeline(&error, &self.pipeline))?;
         Ok((submission, permit))
     }
+}
+
+fn submission(decoded: Decoded) -> Submission {
+    let rejected = decoded.rejects_by_reason.iter();
+    Submission {
+        rejected_spans: rejected.map(|(reason, count)| (reason.as_str(), *count)).collect(),
+        rejection_message: decoded.message().unwrap_or_default(),
+        batch: decoded.batch,
+        duplicate_keys: decoded.duplicate_keys,
+    }
+}
+
+fn undecodable(error: &DecodeError) -> Refusal {
+    let kind = match error {
+        DecodeError::TooLarge { .. } => RequestRejection::TooLarge,
+        _ => RequestRejection::Invalid,
+    };
+    Refusal::lasting(kind, refusal::chain(error))
 }
 
 fn internal(message: &str) -> Refusal {

@@ -1,0 +1,6 @@
+//! The receivers through real sockets, each in a module of its own.
+
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod otlp;
