@@ -71,7 +71,6 @@ struct Engine {
     is_stepped: bool,
     threads: Mutex<Vec<JoinHandle<()>>>,
     is_stopped: AtomicBool,
-    /// Where the upkeep thread waits.
     upkeep_pause: Pause,
     /// Let go last, when every thread has ended.
     disk_lock: Mutex<Option<Box<dyn DiskLock>>>,
@@ -353,8 +352,8 @@ impl Engine {
     fn run_upkeep(&self) {
         priority::lower();
         loop {
-            let tenants: Vec<_> = lock(&self.tenants).values().cloned().collect();
             self.shared.room.look();
+            let tenants: Vec<_> = lock(&self.tenants).values().cloned().collect();
             for tenant in tenants {
                 while let Some(rest) = tenant.keep_up()
                     && self.upkeep_pause.rest(rest)
