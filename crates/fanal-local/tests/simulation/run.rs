@@ -221,6 +221,8 @@ impl World {
             self.disk.set_hook(Some(Box::new(move || {
                 if dice.chance(0.2) {
                     world.append(&mut dice, &tenant);
+                    // `merge_now` goes from tenant to tenant, and drops of one what came while it worked on another.
+                    world.expire();
                 }
                 if dice.chance(0.2) {
                     world.check(&mut dice, &tenant);
