@@ -3,6 +3,7 @@
 //! Filled by the decoders of every format, read by receivers for answers and metrics. Invariant: a request either fails
 //! whole and leaves nothing, or accepts and rejects add up to its spans.
 
+use crate::msgpack::MsgpackError;
 use crate::thrift::ThriftError;
 use crate::wire::WireError;
 use fanal_base::ErrorKind;
@@ -19,6 +20,8 @@ pub const ATTRIBUTES_MAX: usize = 10_000;
 pub const EVENTS_MAX: usize = 10_000;
 /// Most links of one span.
 pub const LINKS_MAX: usize = 10_000;
+/// Most bytes of all resources of a request whose spans share what their process said once.
+pub const RESOURCE_BYTES_MAX: usize = 32 << 20;
 /// Most rejects that one request lists; all are counted.
 pub const REJECTS_MAX: usize = 100;
 
@@ -71,7 +74,9 @@ pub enum RejectReason {
     EventCount,
     /// More than [`LINKS_MAX`] links.
     LinkCount,
-    /// A JSON field has another type or spelling than its own.
+    /// More than [`RESOURCE_BYTES_MAX`] of resources in the request.
+    ResourceBytes,
+    /// A field has another type or spelling than its own.
     Malformed,
 }
 
@@ -90,6 +95,7 @@ impl RejectReason {
             Self::AttributeCount => "attribute_count",
             Self::EventCount => "event_count",
             Self::LinkCount => "link_count",
+            Self::ResourceBytes => "resource_bytes",
             Self::Malformed => "malformed",
         }
     }
@@ -110,6 +116,9 @@ pub enum DecodeError {
     /// The bytes are not thrift.
     #[error(transparent)]
     Thrift(#[from] ThriftError),
+    /// The bytes are not MessagePack.
+    #[error(transparent)]
+    Msgpack(#[from] MsgpackError),
     /// The text is not a JSON request.
     #[error("json is broken at line {line} column {column}: {problem}")]
     Json {
@@ -241,6 +250,10 @@ impl Refusal {
             RejectReason::LinkCount => {
                 limit(&format!("span has {observed} or more links"), LINKS_MAX)
             }
+            RejectReason::ResourceBytes => format!(
+                "resources of the request have {observed} or more bytes, at most \
+                 {RESOURCE_BYTES_MAX} are taken; send smaller batches"
+            ),
             RejectReason::Malformed => "field is malformed".to_owned(),
         }
     }

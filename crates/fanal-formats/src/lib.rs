@@ -4,14 +4,17 @@
 //! Invariant: no input panics, one bad span never fails its neighbours, and memory is bounded by the input.
 //! Knows no sockets, no compression and no storage.
 
+pub mod datadog;
 mod decoded;
 #[expect(dead_code, reason = "the dialects that fill it follow")]
 mod draft;
+mod json_value;
+pub mod msgpack;
 pub mod otlp;
 pub mod thrift;
 pub mod wire;
 
 pub use decoded::{
     ATTRIBUTES_MAX, DecodeError, Decoded, EVENTS_MAX, LINKS_MAX, REJECTS_MAX, REQUEST_BYTES_MAX,
-    Reject, RejectReason,
+    RESOURCE_BYTES_MAX, Reject, RejectReason,
 };

@@ -6,6 +6,7 @@
 mod body;
 mod compression;
 mod config;
+mod datadog;
 mod ingest;
 mod listen;
 pub mod otlp;

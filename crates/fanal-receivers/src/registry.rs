@@ -4,6 +4,7 @@
 //! list.
 
 use crate::config::ReceiversConfig;
+use crate::datadog;
 use crate::listen::{Drained, Shutdown};
 use crate::otlp;
 use fanal_pipeline::Pipeline;
@@ -53,7 +54,7 @@ pub struct Receiver {
 }
 
 /// Every receiver.
-pub const RECEIVERS: &[Receiver] = &[otlp::GRPC, otlp::HTTP];
+pub const RECEIVERS: &[Receiver] = &[otlp::GRPC, otlp::HTTP, datadog::AGENT];
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,8 @@
 //! The receivers through real sockets, each in a module of its own.
 
 #[cfg(test)]
+mod datadog;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod otlp;

@@ -1,0 +1,3 @@
+//! The agent of Datadog through real sockets.
+
+mod traces;
