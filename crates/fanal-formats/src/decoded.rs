@@ -76,6 +76,8 @@ pub enum RejectReason {
     LinkCount,
     /// More than [`RESOURCE_BYTES_MAX`] of resources in the request.
     ResourceBytes,
+    /// The span has not ended; its sender sends it again when it has.
+    Unfinished,
     /// A field has another type or spelling than its own.
     Malformed,
 }
@@ -96,6 +98,7 @@ impl RejectReason {
             Self::EventCount => "event_count",
             Self::LinkCount => "link_count",
             Self::ResourceBytes => "resource_bytes",
+            Self::Unfinished => "unfinished",
             Self::Malformed => "malformed",
         }
     }
@@ -254,6 +257,9 @@ impl Refusal {
                 "resources of the request have {observed} or more bytes, at most \
                  {RESOURCE_BYTES_MAX} are taken; send smaller batches"
             ),
+            RejectReason::Unfinished => {
+                "span is in progress; it is stored when it is sent again at its end".to_owned()
+            }
             RejectReason::Malformed => "field is malformed".to_owned(),
         }
     }

@@ -13,6 +13,7 @@ pub mod msgpack;
 pub mod otlp;
 pub mod thrift;
 pub mod wire;
+pub mod xray;
 
 pub use decoded::{
     ATTRIBUTES_MAX, DecodeError, Decoded, EVENTS_MAX, LINKS_MAX, REJECTS_MAX, REQUEST_BYTES_MAX,

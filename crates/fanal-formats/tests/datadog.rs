@@ -221,7 +221,7 @@ fn environment_and_version_belong_to_the_resource() {
     check(
         json!({"meta": {"env": "staging", "version": "1.2", "team": "a"}}),
         &[
-            "resource: service.name=cart, service.version=1.2, deployment.environment.name=staging",
+            "resource: deployment.environment.name=staging, service.name=cart, service.version=1.2",
             r#"attributes: team="a""#,
         ],
     );
@@ -402,12 +402,12 @@ fn a_payload_tells_of_its_process_and_chunks() {
         Tracer { version: "1.4".to_owned(), interpreter: "fpm".to_owned(), ..Tracer::default() };
     let decoded = decode_request(Layout::Payload, &packed(&payload), &tracer).expect("decodes");
     let spans = shown::spans(decoded);
-    let process = "telemetry.sdk.version=1.5, process.runtime.name=fpm, telemetry.sdk.name=datadog, \
-        container.id=c1, host.name=h1, telemetry.sdk.language=php, process.runtime.version=8.3, \
-        service.instance.id=r1, rack=7";
     let resource = |env: &str| {
         format!(
-            "resource: service.name=cart, service.version=9, deployment.environment.name={env}, {process}"
+            "resource: container.id=c1, deployment.environment.name={env}, host.name=h1, \
+             process.runtime.name=fpm, process.runtime.version=8.3, rack=7, \
+             service.instance.id=r1, service.name=cart, service.version=9, \
+             telemetry.sdk.language=php, telemetry.sdk.name=datadog, telemetry.sdk.version=1.5"
         )
     };
     let lines = |index: usize| spans[index].lines().collect::<Vec<_>>();
@@ -437,9 +437,9 @@ fn headers_tell_of_the_tracer() {
     let body = packed(&json!([[span(json!({}))]]));
     let decoded = decode_request(Layout::Traces, &body, &tracer).expect("decodes");
     let spans = shown::spans(decoded);
-    let expect = "resource: service.name=cart, telemetry.sdk.language=python, \
-        telemetry.sdk.version=4.16.0, process.runtime.name=CPython, process.runtime.version=3.11.7, \
-        container.id=c1, telemetry.sdk.name=datadog";
+    let expect = "resource: container.id=c1, process.runtime.name=CPython, \
+        process.runtime.version=3.11.7, service.name=cart, telemetry.sdk.language=python, \
+        telemetry.sdk.name=datadog, telemetry.sdk.version=4.16.0";
     assert_eq!(spans[0].lines().nth(4), Some(expect));
 }
 
@@ -612,13 +612,13 @@ fn what_a_tracer_sent_is_read_whole() {
         has(0, "name: flask.request (server)");
         has(
             0,
-            "resource: service.name=shop, service.version=1.2.3, deployment.environment.name=staging",
+            "resource: deployment.environment.name=staging, service.name=shop, service.version=1.2.3",
         );
         has(0, r#"dd.span.Resource="GET /cart", http.method="GET", items=3.0"#);
         has(0, "ratio=0.25");
         has(0, "sampling.priority=1");
         has(1, "name: GET /stock (client)");
-        has(1, "resource: service.name=stock, deployment.environment.name=staging");
+        has(1, "resource: deployment.environment.name=staging, service.name=stock");
         has(1, r#"operation.name="http.request""#);
         has(1, "\nevent: cache.miss at 1795");
         has(1, r#"key="cart:7", ratio=0.5, shards=[1,2], size=7, warm=false"#);

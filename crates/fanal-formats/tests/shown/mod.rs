@@ -23,7 +23,9 @@ pub(crate) fn span(span: SpanRef<'_>) -> String {
     ];
     let resource = span.resource().attributes.iter();
     let resource = resource.map(|(key, value)| format!("{key}={}", value.to_text()));
-    lines.push(format!("resource: {}", resource.collect::<Vec<_>>().join(", ")));
+    let mut resource: Vec<String> = resource.collect();
+    resource.sort();
+    lines.push(format!("resource: {}", resource.join(", ")));
     if !span.trace_state().is_empty() {
         lines.push(format!("state: {}", span.trace_state()));
     }
