@@ -6,7 +6,6 @@
 
 pub mod datadog;
 mod decoded;
-#[expect(dead_code, reason = "the dialects that fill it follow")]
 mod draft;
 mod json_value;
 pub mod msgpack;

@@ -39,7 +39,7 @@ fn msgpack(value: &Value, is_long: bool, out: &mut Vec<u8>) {
         Value::Bool(flag) => out.push(if *flag { 0xc3 } else { 0xc2 }),
         Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
             (Some(number @ 0..128), ..) if !is_long => {
-                out.push(u8::try_from(number).expect("7 bits"))
+                out.push(u8::try_from(number).expect("7 bits"));
             }
             (Some(number), ..) => {
                 out.push(0xcf);
@@ -444,7 +444,7 @@ fn headers_tell_of_the_tracer() {
 }
 
 /// A bad span between two good ones is refused for `expect`.
-fn check_refused(bad: Value, expect: &str) {
+fn check_refused(bad: &Value, expect: &str) {
     let spans = json!([[], [span(json!({})), bad, span(json!({"span_id": 3}))]]);
     let decoded = decode(Layout::Traces, &packed(&spans));
     let message = decoded.message().expect("a reject");
@@ -454,36 +454,36 @@ fn check_refused(bad: Value, expect: &str) {
 
 #[test]
 fn bad_spans_are_refused_alone() {
-    check_refused(span(json!({"trace_id": 0})), "zero_trace_id (trace id is all zeros");
-    check_refused(span(json!({"span_id": null})), "zero_span_id (span id is all zeros");
+    check_refused(&span(json!({"trace_id": 0})), "zero_trace_id (trace id is all zeros");
+    check_refused(&span(json!({"span_id": null})), "zero_span_id (span id is all zeros");
     check_refused(
-        span(json!({"name": 7})),
+        &span(json!({"name": 7})),
         "malformed (field `name`: text was expected, an integer was sent",
     );
     check_refused(
-        span(json!({"metrics": {"a": "b"}})),
+        &span(json!({"metrics": {"a": "b"}})),
         "malformed (field `metrics`: a number was expected, text was sent",
     );
-    check_refused(span(json!({"start": 1e30})), "malformed (field `start`: time is out of range");
-    check_refused(json!("text"), "malformed (a map was expected, text was sent");
+    check_refused(&span(json!({"start": 1e30})), "malformed (field `start`: time is out of range");
+    check_refused(&json!("text"), "malformed (a map was expected, text was sent");
     let many = |count: usize| vec![json!({}); count];
     check_refused(
-        span(json!({"span_links": many(LINKS_MAX + 1)})),
+        &span(json!({"span_links": many(LINKS_MAX + 1)})),
         "link_count (span has 10001 or more links, at most 10000 are taken",
     );
     check_refused(
-        span(json!({"span_events": many(EVENTS_MAX + 1)})),
+        &span(json!({"span_events": many(EVENTS_MAX + 1)})),
         "event_count (span has 10001 or more events, at most 10000 are taken",
     );
     let keys: serde_json::Map<_, _> =
         (0..=ATTRIBUTES_MAX).map(|number| (number.to_string(), json!("x"))).collect();
     check_refused(
-        span(json!({"meta": keys})),
+        &span(json!({"meta": keys})),
         "attribute_count (owner has 10001 or more attributes, at most 10000 are taken",
     );
     let deep = (0..65).fold(json!(1), |inner, _| json!([inner]));
     check_refused(
-        span(json!({"meta": {"deep": deep}})),
+        &span(json!({"meta": {"deep": deep}})),
         "nesting_depth (value is nested deeper than its limit, at most 64 levels are taken",
     );
 }

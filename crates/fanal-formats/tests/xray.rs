@@ -122,25 +122,33 @@ fn objects_become_attributes() {
             "request": {"method": "GET", "url": "http://a/b", "user_agent": "curl", "client_ip": "10.0.0.7", "x_forwarded_for": true},
             "response": {"status": 200, "content_length": 312},
         }}),
-        &[r#"attributes: aws.xray.http.request.x_forwarded_for=true, client.address="10.0.0.7", http.request.method="GET", http.response.body.size=312, http.response.status_code=200, url.full="http://a/b", user_agent.original="curl""#],
+        &[
+            r#"attributes: aws.xray.http.request.x_forwarded_for=true, client.address="10.0.0.7", http.request.method="GET", http.response.body.size=312, http.response.status_code=200, url.full="http://a/b", user_agent.original="curl""#,
+        ],
     );
     check(
         json!({"sql": {
             "url": "u", "connection_string": "c", "sanitized_query": "SELECT ?", "database_type": "PostgreSQL",
             "database_version": "16", "driver_version": "3", "user": "me", "preparation": "call",
         }}),
-        &[r#"attributes: db.connection_string="c", db.driver_version="3", db.preparation="call", db.query.text="SELECT ?", db.system.name="PostgreSQL", db.url="u", db.user="me", db.version="16""#],
+        &[
+            r#"attributes: db.connection_string="c", db.driver_version="3", db.preparation="call", db.query.text="SELECT ?", db.system.name="PostgreSQL", db.url="u", db.user="me", db.version="16""#,
+        ],
     );
     check(
         json!({
             "annotations": {"team": "cart", "items": 3, "ratio": 0.5, "gift": true, "none": null},
             "metadata": {"debug": {"basket": {"sku": ["a"]}, "n": 1}, "plain": 7},
         }),
-        &[r#"attributes: gift=true, items=3, metadata.debug.basket={"sku":["a"]}, metadata.debug.n=1, metadata.plain=7, ratio=0.5, team="cart""#],
+        &[
+            r#"attributes: gift=true, items=3, metadata.debug.basket={"sku":["a"]}, metadata.debug.n=1, metadata.plain=7, ratio=0.5, team="cart""#,
+        ],
     );
     check(
         json!({"user": "u-7", "origin": "AWS::EC2::Instance", "resource_arn": "arn:1", "precursor_ids": ["a", "b"]}),
-        &[r#"attributes: aws.xray.origin="AWS::EC2::Instance", aws.xray.precursor_ids=["a","b"], cloud.resource_id="arn:1", enduser.id="u-7""#],
+        &[
+            r#"attributes: aws.xray.origin="AWS::EC2::Instance", aws.xray.precursor_ids=["a","b"], cloud.resource_id="arn:1", enduser.id="u-7""#,
+        ],
     );
     check(
         json!({"links": [{"trace_id": TRACE_ID, "id": "00000000000000cc", "attributes": {"why": "batch"}}]}),
@@ -173,7 +181,9 @@ fn the_place_of_a_segment_is_its_resource() {
             "eks": {"cluster_name": "k", "pod": "p"},
             "elastic_beanstalk": {"environment_name": "e", "version_label": "v", "deployment_id": 7},
         }}),
-        &["resource: aws.ecs.container.arn=ca, cloud.provider=aws, container.id=ci, container.name=c, k8s.cluster.name=k, k8s.pod.name=p, service.instance.id=7, service.name=shop, service.namespace=e, service.version=v"],
+        &[
+            "resource: aws.ecs.container.arn=ca, cloud.provider=aws, container.id=ci, container.name=c, k8s.cluster.name=k, k8s.pod.name=p, service.instance.id=7, service.name=shop, service.namespace=e, service.version=v",
+        ],
     );
 }
 
@@ -213,7 +223,13 @@ fn subsegments_are_spans_of_their_own() {
     let spans = shown::spans(decode(&datagram(&document)).expect("decodes"));
     let heads: Vec<String> = spans
         .iter()
-        .map(|span| span.lines().take(2).collect::<Vec<_>>().join(" ").replace("5759e988bd862e3fe1be46a994272793/00000000000000", ""))
+        .map(|span| {
+            span.lines()
+                .take(2)
+                .collect::<Vec<_>>()
+                .join(" ")
+                .replace("5759e988bd862e3fe1be46a994272793/00000000000000", "")
+        })
         .collect();
     assert_eq!(
         heads,
@@ -234,7 +250,8 @@ fn bad_segments_are_refused_alone() {
         inside["trace_id"] = json!(TRACE_ID);
         let mut bad = segment(fields);
         bad["subsegments"] = json!([inside]);
-        let document = segment(json!({"id": "00000000000000ee", "name": "outer", "subsegments": [bad]}));
+        let document =
+            segment(json!({"id": "00000000000000ee", "name": "outer", "subsegments": [bad]}));
         let decoded = decode(&datagram(&document)).expect("decodes");
         assert_eq!(decoded.message().expect("a reject"), format!("1 span rejected: 1 {expect}"));
         assert_eq!(shown::spans(decoded).len(), 2);
@@ -248,10 +265,7 @@ fn bad_segments_are_refused_alone() {
         "parent_span_id_length (parent span id has 2 hex digits, expected 16)",
     );
     check(json!({"start_time": null}), "malformed (start_time is missing)");
-    check(
-        json!({"end_time": -1}),
-        "malformed (end_time -1 is no time in seconds since 1970)",
-    );
+    check(json!({"end_time": -1}), "malformed (end_time -1 is no time in seconds since 1970)");
     check(
         json!({"start_time": 1e300}),
         &format!("malformed (start_time {} is no time in seconds since 1970)", 1e300),
@@ -321,15 +335,30 @@ fn what_an_sdk_sent_is_read_whole() {
     let whole = decode(SEGMENT).expect("decodes");
     assert_eq!((whole.message(), whole.duplicate_keys), (None, 0));
     let whole = shown::spans(whole);
-    let names = ["shop (server)", "stock.example (client)", "orders (client)", "db (internal)", "query (internal)"];
+    let names = [
+        "shop (server)",
+        "stock.example (client)",
+        "orders (client)",
+        "db (internal)",
+        "query (internal)",
+    ];
     let name = |span: &str| span.lines().nth(1).map(|line| line.replace("name: ", ""));
     assert_eq!(whole.iter().filter_map(|span| name(span)).collect::<Vec<_>>(), names);
     for (index, expect) in [
-        (0, "resource: service.name=shop, service.version=1.2.3, telemetry.sdk.language=python, telemetry.sdk.name=X-Ray for Python, telemetry.sdk.version=2.15.0"),
-        (0, r#"enduser.id="u-7", gift=true, http.request.method="GET", http.response.body.size=312"#),
+        (
+            0,
+            "resource: service.name=shop, service.version=1.2.3, telemetry.sdk.language=python, telemetry.sdk.name=X-Ray for Python, telemetry.sdk.version=2.15.0",
+        ),
+        (
+            0,
+            r#"enduser.id="u-7", gift=true, http.request.method="GET", http.response.body.size=312"#,
+        ),
         (0, r#"metadata.debug.basket={"sku":["a","b"],"price":9.5}, team="cart""#),
         (1, "status: error "),
-        (2, r#"aws.dynamodb.table_names=["orders"], aws.request_id="R1", aws.retries=2, cloud.region="eu-west-1""#),
+        (
+            2,
+            r#"aws.dynamodb.table_names=["orders"], aws.request_id="R1", aws.retries=2, cloud.region="eu-west-1""#,
+        ),
         (3, r#"db.query.text="SELECT ?", db.system.name="PostgreSQL""#),
         (4, r#"exception.type="ValueError""#),
         (4, "status: error no such table"),
@@ -341,10 +370,21 @@ fn what_an_sdk_sent_is_read_whole() {
     let streamed = decoder.take();
     assert_eq!(streamed.message(), None);
     let mut streamed = shown::spans(streamed);
-    streamed.sort_by_key(|span| names.iter().position(|known| name(span).as_deref() == Some(known)));
+    streamed
+        .sort_by_key(|span| names.iter().position(|known| name(span).as_deref() == Some(known)));
     // Only ids, times and the resource of parts that travel alone differ.
     let rest = |spans: &[String]| -> Vec<String> {
-        let lines = |span: &String| span.lines().skip(1).filter(|line| !line.starts_with("times") && !line.starts_with("resource") && !line.starts_with("event")).collect::<Vec<_>>().join("\n");
+        let lines = |span: &String| {
+            span.lines()
+                .skip(1)
+                .filter(|line| {
+                    !line.starts_with("times")
+                        && !line.starts_with("resource")
+                        && !line.starts_with("event")
+                })
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
         spans.iter().map(lines).collect()
     };
     assert_eq!(rest(&streamed), rest(&whole));

@@ -114,7 +114,8 @@ fn document(datagram: &[u8]) -> Result<&[u8], DecodeError> {
         _ => Err(DecodeError::Json {
             line: 1,
             column: 1,
-            problem: r#"expected the line {"format":"json","version":1}, then a segment"#.to_owned(),
+            problem: r#"expected the line {"format":"json","version":1}, then a segment"#
+                .to_owned(),
         }),
     }
 }

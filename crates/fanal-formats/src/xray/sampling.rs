@@ -79,7 +79,8 @@ mod tests {
             let answer = targets(question.as_bytes()).expect("answers");
             assert_eq!(String::from_utf8(answer).as_deref(), Ok(expect));
         };
-        let empty = r#"{"LastRuleModification":0,"SamplingTargetDocuments":[],"UnprocessedStatistics":[]}"#;
+        let empty =
+            r#"{"LastRuleModification":0,"SamplingTargetDocuments":[],"UnprocessedStatistics":[]}"#;
         check("{}", empty);
         check(r#"{"SamplingStatisticsDocuments":null}"#, empty);
         check(
@@ -90,7 +91,9 @@ mod tests {
             assert!(targets(broken.as_bytes()).is_err(), "{broken}");
         }
         let many = vec!["{}"; RULES_MAX + 1].join(",");
-        assert!(targets(format!(r#"{{"SamplingStatisticsDocuments":[{many}]}}"#).as_bytes()).is_err());
+        assert!(
+            targets(format!(r#"{{"SamplingStatisticsDocuments":[{many}]}}"#).as_bytes()).is_err()
+        );
         assert!(serde_json::from_str::<serde_json::Value>(RULES).is_ok());
     }
 }

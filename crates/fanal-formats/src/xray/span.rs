@@ -49,11 +49,7 @@ pub(super) struct Context {
 
 impl Context {
     /// Of the outermost segment of a document.
-    pub(super) fn of(
-        root: &XraySegment<'_>,
-        scope: u32,
-        builder: &mut SpanBatchBuilder,
-    ) -> Self {
+    pub(super) fn of(root: &XraySegment<'_>, scope: u32, builder: &mut SpanBatchBuilder) -> Self {
         let is_segment = !is_subsegment(root, false);
         let mut attributes = Vec::new();
         if let (true, Some(Text(name))) = (is_segment, &root.name) {
@@ -119,9 +115,8 @@ pub(super) fn fill<'a>(
     fields.trace_id = own_trace_id.unwrap_or(context.trace_id)?;
     fields.span_id = span_id(segment.id.as_ref())?;
     fields.parent_span_id = match &segment.parent_id {
-        Some(own) if !own.0.is_empty() => span_id(Some(own)).map_err(|refusal| {
-            Refusal::new(RejectReason::ParentSpanIdLength, refusal.observed)
-        })?,
+        Some(own) if !own.0.is_empty() => span_id(Some(own))
+            .map_err(|refusal| Refusal::new(RejectReason::ParentSpanIdLength, refusal.observed))?,
         _ => parent,
     };
     (fields.start_unix_nanos, fields.end_unix_nanos) = (start, end);

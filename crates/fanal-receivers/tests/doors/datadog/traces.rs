@@ -185,7 +185,7 @@ async fn bad_requests_are_refused_in_words() {
     check(answer, 415, "send application/msgpack or application/json");
     check(put(&door, "/v0.4/traces", &[0; 1_001]).await, 413, "request_bytes_max of 1000 bytes");
     let headers = [MSGPACK, ("content-encoding", "gzip")];
-    let bomb = payload::gzip(&[0; 100_000]);
+    let bomb = payload::gzip(&vec![0; 100_000]);
     let answer = http(door.address, "PUT /v0.4/traces", &headers, &bomb).await;
     check(answer, 413, "request_bytes_max of 1000 bytes");
     let refused = ["invalid", "unsupported", "too_large"].map(|kind| door.refused(kind));
