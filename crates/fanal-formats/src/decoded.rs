@@ -80,6 +80,8 @@ pub enum RejectReason {
     Unfinished,
     /// A field has another type or spelling than its own.
     Malformed,
+    /// An event or log line that belongs to no trace.
+    NotASpan,
 }
 
 impl RejectReason {
@@ -100,6 +102,7 @@ impl RejectReason {
             Self::ResourceBytes => "resource_bytes",
             Self::Unfinished => "unfinished",
             Self::Malformed => "malformed",
+            Self::NotASpan => "not_a_span",
         }
     }
 }
@@ -139,6 +142,16 @@ pub enum DecodeError {
     TooLarge {
         /// Bytes of the request.
         bytes: usize,
+    },
+    /// More items than are taken at once.
+    #[error("request has {count} {what}, at most {limit} are taken; send smaller batches")]
+    TooMany {
+        /// What is counted.
+        what: &'static str,
+        /// How many came.
+        count: usize,
+        /// Most that are taken.
+        limit: usize,
     },
 }
 
@@ -261,6 +274,7 @@ impl Refusal {
                 "span is in progress; it is stored when it is sent again at its end".to_owned()
             }
             RejectReason::Malformed => "field is malformed".to_owned(),
+            RejectReason::NotASpan => "no trace id; Fanal stores spans of traces".to_owned(),
         }
     }
 }

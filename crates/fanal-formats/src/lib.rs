@@ -7,8 +7,11 @@
 pub mod datadog;
 mod decoded;
 mod draft;
+pub mod honeycomb;
+mod json_document;
 mod json_value;
 pub mod msgpack;
+pub mod opencensus;
 pub mod otlp;
 pub mod thrift;
 pub mod wire;

@@ -28,6 +28,7 @@ const SMALL_SHARE: usize = 8;
 #[derive(Debug)]
 pub struct Pipeline {
     store: Arc<dyn SpanStore>,
+    clock: Arc<dyn Clock>,
     budget: ByteBudget,
     stats: IngestStats,
     /// Requests whose bodies are not read to their end yet.
@@ -45,6 +46,7 @@ impl Pipeline {
         let budget = ByteBudget::new(config.in_flight_bytes_max);
         Self {
             store,
+            clock: Arc::clone(&clock),
             budget,
             stats: IngestStats::new(clock),
             at_the_door: RoomQueue::default(),
@@ -138,6 +140,11 @@ impl Pipeline {
     pub fn snapshot(&self) -> IngestSnapshot {
         self.stats
             .snapshot(cast::wide(self.budget.used_bytes()), cast::wide(self.budget.bytes_max()))
+    }
+
+    /// Now, for spans whose sender leaves the time to whoever receives them.
+    pub fn now_unix_nanos(&self) -> u64 {
+        self.clock.now_unix_nanos()
     }
 
     /// How long a sender that is told to retry should wait.

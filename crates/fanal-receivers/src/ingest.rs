@@ -122,7 +122,7 @@ fn submission(decoded: Decoded) -> Submission {
 
 fn undecodable(error: &DecodeError) -> Refusal {
     let kind = match error {
-        DecodeError::TooLarge { .. } => RequestRejection::TooLarge,
+        DecodeError::TooLarge { .. } | DecodeError::TooMany { .. } => RequestRejection::TooLarge,
         _ => RequestRejection::Invalid,
     };
     Refusal::lasting(kind, refusal::chain(error))

@@ -7,12 +7,15 @@ mod body;
 mod compression;
 mod config;
 mod datadog;
+mod honeycomb;
 mod ingest;
 mod listen;
+mod opencensus;
 pub mod otlp;
 mod post;
 mod refusal;
 mod registry;
+mod streaming;
 #[cfg(test)]
 mod testing;
 mod unary;

@@ -113,7 +113,7 @@ pub(crate) async fn serve(
 }
 
 /// Resolves when the signal says stop.
-async fn stop_requested(shutdown: &mut Shutdown) {
+pub(crate) async fn stop_requested(shutdown: &mut Shutdown) {
     // An error means that nobody is left to say stop, which is a stop as well.
     let _ = shutdown.wait_for(|is_stopping| *is_stopping).await;
 }

@@ -5,7 +5,9 @@
 
 use crate::config::ReceiversConfig;
 use crate::datadog;
+use crate::honeycomb;
 use crate::listen::{Drained, Shutdown};
+use crate::opencensus;
 use crate::otlp;
 use fanal_pipeline::Pipeline;
 use std::pin::Pin;
@@ -54,7 +56,8 @@ pub struct Receiver {
 }
 
 /// Every receiver.
-pub const RECEIVERS: &[Receiver] = &[otlp::GRPC, otlp::HTTP, datadog::AGENT];
+pub const RECEIVERS: &[Receiver] =
+    &[otlp::GRPC, otlp::HTTP, datadog::AGENT, honeycomb::EVENTS, opencensus::AGENT];
 
 #[cfg(test)]
 mod tests {

@@ -19,7 +19,7 @@ use http_body_util::{BodyExt, Full};
 use std::fmt::Write;
 
 /// Compression flag and length in front of a message.
-const PREFIX_BYTES: usize = 5;
+pub(crate) const PREFIX_BYTES: usize = 5;
 
 /// Codings of messages as a header value.
 const ACCEPTED: HeaderValue = HeaderValue::from_static("gzip,zstd,deflate,identity");
@@ -27,7 +27,7 @@ const ACCEPTED: HeaderValue = HeaderValue::from_static("gzip,zstd,deflate,identi
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
-const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+pub(crate) const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const STATUS_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
@@ -43,12 +43,43 @@ pub(crate) fn is_call(headers: &HeaderMap) -> bool {
 }
 
 /// The coding that a call's headers announce.
-fn announced_compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
+pub(crate) fn announced_compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
     let value = headers.get(ENCODING).map_or(Ok(""), HeaderValue::to_str);
     value.ok().and_then(Compression::parse).ok_or_else(|| {
         let message = "grpc-encoding is not supported; use gzip, zstd, deflate or identity";
         Refusal::lasting(RequestRejection::Unsupported, message)
     })
+}
+
+/// What stands in front of a message.
+pub(crate) struct Prefix {
+    pub(crate) compression: Compression,
+    /// Bytes of the message as sent.
+    pub(crate) length: usize,
+}
+
+impl Prefix {
+    /// Reads it off the front of `arrived`.
+    pub(crate) fn read(arrived: &[u8], announced: Compression) -> Result<Self, Refusal> {
+        let &[flag, a, b, c, d, ..] = arrived else {
+            let text = "call has no whole message; send one";
+            return Err(Refusal::grpc_protocol(GrpcCode::Unimplemented, text));
+        };
+        let length = fanal_base::cast::index(u32::from_be_bytes([a, b, c, d]));
+        let compression = match (flag, announced) {
+            (0, _) => Compression::Identity,
+            (1, Compression::Identity) => {
+                let text = "message is flagged as compressed but grpc-encoding is identity";
+                return Err(Refusal::grpc_protocol(GrpcCode::Internal, text));
+            }
+            (1, announced) => announced,
+            (other, _) => {
+                let text = format!("compression flag is {other}; 0 and 1 are defined");
+                return Err(Refusal::grpc_protocol(GrpcCode::Internal, text));
+            }
+        };
+        Ok(Self { compression, length })
+    }
 }
 
 /// Reads the one message of a call.
@@ -70,23 +101,7 @@ async fn read_message(
     bytes_max: usize,
 ) -> Result<Payload, Refusal> {
     reader.read_at_least(PREFIX_BYTES).await?;
-    let &[flag, a, b, c, d, ..] = reader.arrived() else {
-        let text = "call has no whole message; send one";
-        return Err(Refusal::grpc_protocol(GrpcCode::Unimplemented, text));
-    };
-    let length = fanal_base::cast::index(u32::from_be_bytes([a, b, c, d]));
-    let compression = match (flag, announced) {
-        (0, _) => Compression::Identity,
-        (1, Compression::Identity) => {
-            let text = "message is flagged as compressed but grpc-encoding is identity";
-            return Err(Refusal::grpc_protocol(GrpcCode::Internal, text));
-        }
-        (1, announced) => announced,
-        (other, _) => {
-            let text = format!("compression flag is {other}; 0 and 1 are defined");
-            return Err(Refusal::grpc_protocol(GrpcCode::Internal, text));
-        }
-    };
+    let Prefix { compression, length } = Prefix::read(reader.arrived(), announced)?;
     if length > bytes_max {
         return Err(body::too_large(bytes_max));
     }
@@ -126,10 +141,7 @@ pub(crate) fn failure(code: GrpcCode, message: &str, details: &[u8]) -> Response
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     set_headers(headers);
-    headers.insert(STATUS, HeaderValue::from(code.number()));
-    if let Ok(value) = HeaderValue::try_from(escape(message)) {
-        headers.insert(MESSAGE, value);
-    }
+    set_failure(headers, code, message);
     if !details.is_empty()
         && let Ok(value) = HeaderValue::try_from(STANDARD_NO_PAD.encode(details))
     {
@@ -138,7 +150,16 @@ pub(crate) fn failure(code: GrpcCode, message: &str, details: &[u8]) -> Response
     response
 }
 
-fn set_headers(headers: &mut HeaderMap) {
+/// The status of a call that failed, as headers or trailers.
+pub(crate) fn set_failure(headers: &mut HeaderMap, code: GrpcCode, message: &str) {
+    headers.insert(STATUS, HeaderValue::from(code.number()));
+    if let Ok(value) = HeaderValue::try_from(escape(message)) {
+        headers.insert(MESSAGE, value);
+    }
+}
+
+/// The headers of every answer.
+pub(crate) fn set_headers(headers: &mut HeaderMap) {
     headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
     headers.insert(ACCEPT_ENCODING, ACCEPTED);
 }

@@ -5,4 +5,8 @@ mod datadog;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod honeycomb;
+#[cfg(test)]
+mod opencensus;
+#[cfg(test)]
 mod otlp;

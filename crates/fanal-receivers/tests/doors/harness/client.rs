@@ -5,9 +5,10 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 /// What came back over HTTP/1.
 #[derive(Debug)]
@@ -151,6 +152,52 @@ pub(crate) async fn call(
     }
     client.ready().await.expect("connected");
     client.unary(Request::new(message), path.parse().expect("path"), RawCodec).await
+}
+
+/// A call that is kept open, with messages of both sides as they are.
+pub(crate) struct OpenCall {
+    outgoing: Option<mpsc::Sender<Vec<u8>>>,
+    incoming: Streaming<Vec<u8>>,
+}
+
+impl OpenCall {
+    /// Opens a call; resolves once the server has answered its head.
+    pub(crate) async fn open(
+        channel: &Channel,
+        path: &'static str,
+        compression: Option<CompressionEncoding>,
+    ) -> Result<Self, Status> {
+        let mut client = tonic::client::Grpc::new(channel.clone());
+        if let Some(compression) = compression {
+            client = client.send_compressed(compression);
+        }
+        client.ready().await.expect("connected");
+        let (outgoing, receiver) = mpsc::channel(1);
+        let messages = futures_util::stream::unfold(receiver, |mut receiver| async {
+            receiver.recv().await.map(|message: Vec<u8>| (message, receiver))
+        });
+        let path = path.parse().expect("path");
+        let answer = client.streaming(Request::new(messages), path, RawCodec).await?;
+        Ok(Self { outgoing: Some(outgoing), incoming: answer.into_inner() })
+    }
+
+    /// Sends a message. One whose call has ended goes nowhere.
+    pub(crate) async fn send(&self, message: Vec<u8>) {
+        let _ = self.outgoing.as_ref().expect("open").send(message).await;
+    }
+
+    /// Says that no more messages will come, and waits for the status of the call.
+    pub(crate) async fn end(mut self) -> Result<(), Status> {
+        self.outgoing = None;
+        self.status().await
+    }
+
+    /// Waits for the status of the call, whose server has no messages.
+    pub(crate) async fn status(&mut self) -> Result<(), Status> {
+        let message = self.incoming.message().await?;
+        assert_eq!(message, None);
+        Ok(())
+    }
 }
 
 /// Messages as they are.

@@ -8,7 +8,8 @@ pub(crate) type Span<'a> = (&'a str, &'a [u8]);
 /// A good trace id.
 pub(crate) const TRACE_ID: &[u8] = &[7; 16];
 
-fn field(number: u8, content: &[u8], out: &mut Vec<u8>) {
+/// A field of bytes.
+pub(crate) fn field(number: u8, content: &[u8], out: &mut Vec<u8>) {
     out.push(number << 3 | 2);
     let mut length = content.len();
     while length >= 0x80 {
