@@ -391,6 +391,8 @@ impl Run {
         if self.random.chance(0.5) {
             answer_of(self.world.store.shutdown()).expect("stops");
         }
+        // Before the model forgets what retention dropped and power losses until now may still have.
+        self.check_crashes();
         let disk = self.world.disk.clone();
         self.reopen(disk);
     }
