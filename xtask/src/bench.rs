@@ -40,6 +40,8 @@ pub(crate) struct Options {
 /// The groups of rows, in their order.
 const GROUPS: [&str; 8] =
     ["idle", "grpc", "long", "http", "acknowledged", "size", "screen", "questions"];
+/// Measured only where it is asked for: the questions once more, on what the last run with questions left behind.
+const AGAIN: &str = "again";
 
 impl Options {
     /// Reads the flags, each with a value.
@@ -62,8 +64,12 @@ impl Options {
                 "--spans" => options.spans = number()?,
                 "--large-spans" => options.large_spans = number()?,
                 "--recordings" => options.recordings = Some(value.into()),
-                "--only" if GROUPS.contains(&value.as_str()) => options.only = Some(value.clone()),
-                "--only" => bail!("there is no group `{value}`: expected one of {GROUPS:?}"),
+                "--only" if value == AGAIN || GROUPS.contains(&value.as_str()) => {
+                    options.only = Some(value.clone());
+                }
+                "--only" => {
+                    bail!("there is no group `{value}`: expected one of {GROUPS:?} or `{AGAIN}`")
+                }
                 _ => bail!(
                     "unexpected `{flag}`: expected --seconds, --long-seconds, --spans, --large-spans, --recordings or --only"
                 ),
@@ -78,8 +84,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let binary = build_all()?;
     let folder = target_folder().join("bench");
     let mut report = Report::default();
-    for group in GROUPS {
-        if options.only.as_ref().is_none_or(|only| only == group) {
+    for group in GROUPS.into_iter().chain([AGAIN]) {
+        let is_asked_for = |only: &String| only == group;
+        if options.only.as_ref().map_or(group != AGAIN, is_asked_for) {
             measure(group, &binary, &folder, options, &mut report)?;
         }
     }
@@ -101,6 +108,7 @@ fn measure(
         "long" => ingest(binary, folder, "grpc", options.long_seconds, 0.65e6, report),
         "http" => ingest(binary, folder, "http", options.seconds, 0.0, report),
         "acknowledged" => acknowledgement(binary, folder, options.seconds, report),
+        AGAIN => again(binary, folder, report),
         "size" => {
             fresh_size(binary, folder, report)?;
             match &options.recordings {
@@ -227,6 +235,15 @@ fn questions(binary: &Path, folder: &Path, options: &Options, report: &mut Repor
         asked(binary, folder, stored, &acknowledged, 10.0, report)?;
     }
     Ok(())
+}
+
+/// Asks everything of the spans that are stored already.
+fn again(binary: &Path, folder: &Path, report: &mut Report) -> Result<()> {
+    let (server, _) = Server::restart(binary, folder, &[])?;
+    let stored = number(&server.status()?, "spans")?;
+    server.stop()?;
+    let scale = (stored / 10e6).round().max(1.0);
+    asked(binary, folder, stored, &folder.with_extension("acknowledged"), scale, report)
 }
 
 /// Sends spans, waits until they are merged, stops the server, and answers how many it has.
