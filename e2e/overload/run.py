@@ -130,7 +130,7 @@ def sdk_client(server, protocol):
     address = server.addresses[f"otlp_{protocol}"]
     endpoint = address if protocol == "grpc" else f"http://{address}/v1/traces"
     words = tempfile.TemporaryFile("w+")
-    sender = start([sys.executable, "sender.py", protocol, endpoint, str(SECONDS)], stderr=words)
+    sender = start([sys.executable, str(Path(__file__).parent / "sender.py"), protocol, endpoint, str(SECONDS)], stderr=words)
     return protocol, sender, words
 
 

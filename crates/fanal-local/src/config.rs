@@ -60,7 +60,8 @@ pub struct LocalConfig {
     pub granule_rows: usize,
     /// Age in seconds at which spans are merged though they do not fill a block. Default 600.
     pub merge_after_seconds: u64,
-    /// Most bytes of memory of the spans of a block that compaction writes; larger traces exceed it. Default 160 MiB.
+    /// Most bytes of memory of the spans of a block that compaction writes; larger traces exceed it; a
+    /// quarter of it while spans come fast. Default 160 MiB.
     pub compaction_bytes_max: usize,
     /// Bytes of the disk that spans may not take, so that merges and upkeep go on when it is full. Default 128 MiB.
     pub disk_reserve_bytes: u64,

@@ -76,6 +76,8 @@ pub(crate) struct Tenant {
     pub merging: Mutex<()>,
     /// When the last merge ended, nanoseconds since the Unix epoch.
     pub merged_unix_nanos: AtomicU64,
+    /// When a merge last came to its end with the head nearly full, nanoseconds since the Unix epoch.
+    pub pressed_unix_nanos: AtomicU64,
     /// Held by whatever replaces, moves or drops blocks; at most one does.
     pub upkeep: Mutex<Upkeep>,
     /// Of merges.
@@ -157,6 +159,7 @@ impl Tenant {
             ledger: Mutex::new(Ledger::new(&catalog)),
             merging: Mutex::new(()),
             merged_unix_nanos: AtomicU64::new(0),
+            pressed_unix_nanos: AtomicU64::new(0),
             upkeep: Mutex::default(),
             backoff: Mutex::default(),
             moving: Mutex::new(()),

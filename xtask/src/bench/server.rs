@@ -11,8 +11,8 @@ use crate::process;
 
 const READY_MAX: Duration = Duration::from_secs(60);
 const MERGED_MAX: Duration = Duration::from_secs(1800);
-/// Time without a change after which compaction has nothing left to do: the server looks for work every second or so.
-const SETTLED: Duration = Duration::from_secs(6);
+/// Time without a change after which compaction has nothing left to do: it waits half a minute after a rush.
+const SETTLED: Duration = Duration::from_secs(35);
 const POLL: Duration = Duration::from_millis(5);
 
 /// A running server; killed when dropped.

@@ -147,6 +147,9 @@ impl Tenant {
             duplicate_rows: head::row_count(parts).saturating_sub(rows),
             ..Written::default()
         };
+        if self.is_nearly_full() {
+            self.pressed_unix_nanos.store(self.clock.now_unix_nanos(), Ordering::Relaxed);
+        }
         self.publish(&Change { added, merged_through: last, written, ..Change::default() })?;
         self.log.release(last);
         tracing::info!(tenant = self.name.as_str(), rows, merged_through = last, "merged a block");
@@ -226,9 +229,14 @@ impl Tenant {
 
     /// Lets questions go first, unless the head is nearly full.
     pub(crate) fn give_way(&self) {
-        if self.head_gauge.bytes() < self.config.head_bytes_max / 4 * 3 {
+        if !self.is_nearly_full() {
             self.asking.give_way();
         }
+    }
+
+    /// Whether the head is more than three quarters full.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.head_gauge.bytes() > self.config.head_bytes_max / 4 * 3
     }
 
     /// Writes and opens a block, which is not published yet.

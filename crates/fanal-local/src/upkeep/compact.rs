@@ -24,6 +24,8 @@ const SETTLE_SECONDS: u64 = 120;
 const JOINS_PER_MERGED_ROW: u64 = 2;
 /// Rows of an output that are read at a time, about.
 const CHUNK_ROWS: u64 = 16_384;
+/// A compaction while spans come fast has this part of the memory of others.
+const BUSY_SHARE: u64 = 4;
 const NANOS: u64 = 1_000_000_000;
 
 /// Rows of one trace in one source.
@@ -48,14 +50,15 @@ impl Tenant {
         let upkeep = lock(&self.upkeep);
         let blocks = self.snapshot().blocks;
         let candidates = self.candidates(&blocks);
-        let Some(choice) = choose(&candidates, &self.bounds()) else { return Ok(false) };
+        let bounds = self.bounds();
+        let Some(choice) = choose(&candidates, &bounds) else { return Ok(false) };
         let run = &blocks[choice.run];
         let bytes = run.iter().map(|block| block.meta.bytes).sum();
         // What is written needs room beside what it replaces.
         if !self.room.has(bytes) {
             return Ok(false);
         }
-        self.compact(&upkeep, run, choice.reason)
+        self.compact(&upkeep, run, choice.reason, bounds.memory_bytes_max)
     }
 
     /// Whether late spans of a block's traces are not awaited any more at a time.
@@ -81,20 +84,29 @@ impl Tenant {
         let delay = (SETTLE_SECONDS + self.config.merge_after_seconds).saturating_mul(NANOS);
         let written = lock(&self.view).written;
         let joins = written.merged_rows.saturating_mul(JOINS_PER_MERGED_ROW);
+        let memory_bytes_max = cast::wide(self.config.compaction_bytes_max);
+        let share = if self.is_calm() { 1 } else { BUSY_SHARE };
         Bounds {
             rows_max: cast::wide(self.config.block_rows),
-            memory_bytes_max: cast::wide(self.config.compaction_bytes_max),
+            memory_bytes_max: memory_bytes_max / share,
             open_window: now.saturating_sub(delay) / self.retention.window_nanos(),
             joined_rows_max: joins.saturating_sub(written.compacted_rows),
         }
     }
 
-    fn compact(&self, _: &Upkeep, run: &[Arc<Block>], reason: Reason) -> Result<bool, StoreError> {
+    fn compact(
+        &self,
+        _: &Upkeep,
+        run: &[Arc<Block>],
+        reason: Reason,
+        memory_bytes_max: u64,
+    ) -> Result<bool, StoreError> {
         let sources = run.iter().map(|block| open(block)).collect::<Result<Vec<_>, _>>()?;
         let metas: Vec<BlockMeta> = run.iter().map(|block| block.meta).collect();
         let pieces = plan(&sources)?;
         let mut added: Vec<Arc<Block>> = Vec::new();
-        for output in self.outputs(&metas, &pieces) {
+        for output in outputs(&metas, &pieces, memory_bytes_max, cast::wide(self.config.block_rows))
+        {
             match self.write_output(&sources, &pieces[output], &metas) {
                 Ok(None) => {
                     self.forget(&added);
@@ -113,16 +125,6 @@ impl Tenant {
         }
         self.publish_compaction(&metas, added)?;
         Ok(true)
-    }
-
-    /// Ranges of pieces for each output, cut between traces; within one only where it alone is more than a block.
-    fn outputs(&self, metas: &[BlockMeta], pieces: &[Piece]) -> Vec<Range<usize>> {
-        let rows: u64 = metas.iter().map(|meta| meta.rows).sum();
-        let memory: u64 = metas.iter().map(|meta| meta.memory_bytes).sum();
-        let row_bytes = memory.div_ceil(rows.max(1)).max(1);
-        let rows_max = (cast::wide(self.config.compaction_bytes_max) / row_bytes)
-            .clamp(1, cast::wide(self.config.block_rows));
-        cut(pieces, rows_max, rows_max)
     }
 
     /// Writes a block of pieces; `None` where other work comes first.
@@ -150,7 +152,7 @@ impl Tenant {
     ) -> Result<Option<SpanBatch>, StoreError> {
         let mut rows = SpanBatchBuilder::default();
         for chunk in cut(pieces, CHUNK_ROWS, u64::MAX) {
-            if self.is_stopping() || self.is_merging_pressed() {
+            if self.is_stopping() || self.is_nearly_full() {
                 return Ok(None);
             }
             let parts = read_pieces(sources, &pieces[chunk])?;
@@ -190,6 +192,20 @@ impl Tenant {
     fn forget(&self, blocks: &[Arc<Block>]) {
         self.remove_block_files(blocks.iter().map(|block| block.meta.number));
     }
+}
+
+/// Ranges of pieces for each output, cut between traces; within one only where it alone is more than a block.
+fn outputs(
+    metas: &[BlockMeta],
+    pieces: &[Piece],
+    memory_bytes_max: u64,
+    block_rows: u64,
+) -> Vec<Range<usize>> {
+    let rows: u64 = metas.iter().map(|meta| meta.rows).sum();
+    let memory: u64 = metas.iter().map(|meta| meta.memory_bytes).sum();
+    let row_bytes = memory.div_ceil(rows.max(1)).max(1);
+    let rows_max = (memory_bytes_max / row_bytes).clamp(1, block_rows.max(1));
+    cut(pieces, rows_max, rows_max)
 }
 
 /// Spans of sources whose trace may have others in a block before them. Once traces were joined, only those of the first

@@ -16,13 +16,14 @@ use crate::failure;
 use crate::guard::lock;
 use crate::tenant::Tenant;
 use fanal_storage::StoreError;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Merges that are no further apart follow one another, in nanoseconds.
-const LATELY_NANOS: u64 = 5_000_000_000;
-
-/// While they do, upkeep rests so many times as long as its last piece took,
+/// It is calm where no merge ended for so many nanoseconds,
+const MERGED_NANOS: u64 = 1_000_000_000;
+/// and none ended with the head nearly full for so many.
+const PRESSED_NANOS: u64 = 30_000_000_000;
+/// Where it is not, upkeep rests so many times as long as its last piece took,
 const RESTS: u32 = 4;
 /// but not longer than this.
 const REST_MAX: Duration = Duration::from_secs(60);
@@ -50,7 +51,7 @@ impl Tenant {
         }
         let ended = self.clock.now_unix_nanos();
         let took = Duration::from_nanos(ended.saturating_sub(now));
-        let rests = if self.has_merged_lately(ended) { RESTS } else { 0 };
+        let rests = if self.is_calm() { 0 } else { RESTS };
         Some(took.saturating_mul(rests).min(REST_MAX))
     }
 
@@ -76,13 +77,13 @@ impl Tenant {
         self.head_gauge.bytes() > self.config.head_bytes_max / 2
     }
 
-    /// Whether spans come so fast that one merge follows the other.
-    fn has_merged_lately(&self, now: u64) -> bool {
-        now.saturating_sub(self.merged_unix_nanos.load(Ordering::Relaxed)) < LATELY_NANOS
-    }
-
-    /// Whether merges need the machine and the memory that a compaction holds: the head is more than three quarters full.
-    fn is_merging_pressed(&self) -> bool {
-        self.head_gauge.bytes() > self.config.head_bytes_max / 4 * 3
+    /// Whether spans come so slowly that machine and memory have room for more than merges.
+    fn is_calm(&self) -> bool {
+        let now = self.clock.now_unix_nanos();
+        let is_past = |moment: &AtomicU64, nanos: u64| {
+            now.saturating_sub(moment.load(Ordering::Relaxed)) >= nanos
+        };
+        is_past(&self.merged_unix_nanos, MERGED_NANOS)
+            && is_past(&self.pressed_unix_nanos, PRESSED_NANOS)
     }
 }
