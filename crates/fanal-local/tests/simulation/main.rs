@@ -47,7 +47,10 @@ fn random_runs_agree_with_the_model() {
         }
         match catch_unwind(AssertUnwindSafe(|| Run::new(seed).finish())) {
             Ok(outcome) => drop(points.fetch_add(outcome.crashes_checked, Ordering::Relaxed)),
-            Err(_) => failed.lock().expect("no panic inside").push(seed),
+            Err(_) => {
+                println!("seed {seed} failed");
+                failed.lock().expect("no panic inside").push(seed);
+            }
         }
     };
     std::thread::scope(|scope| {

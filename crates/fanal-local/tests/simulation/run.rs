@@ -391,8 +391,6 @@ impl Run {
         if self.random.chance(0.5) {
             answer_of(self.world.store.shutdown()).expect("stops");
         }
-        // Before the model forgets what retention dropped and power losses until now may still have.
-        self.check_crashes();
         let disk = self.world.disk.clone();
         self.reopen(disk);
     }
@@ -410,12 +408,13 @@ impl Run {
             disk = disk.after_power_loss(Survival::Some(&mut self.random));
         }
         self.note_history();
-        self.check_crashes();
         disk.keep_crashes(Random::new(self.random.number()));
         self.reopen(disk);
     }
 
     fn reopen(&mut self, disk: SimulatedDisk) {
+        // Before the model forgets what retention dropped and power losses until now may still have.
+        self.check_crashes();
         let store = open(&self.config, &self.world.clock, &disk).expect("opens");
         self.world.store = Arc::new(store);
         self.world.disk = disk;
