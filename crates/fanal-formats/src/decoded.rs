@@ -135,6 +135,14 @@ pub enum DecodeError {
         /// The parser's words.
         problem: String,
     },
+    /// A call of a method that is not served.
+    #[error("method `{method}` is not served here; call `{expected}`")]
+    Method {
+        /// What was called, cut to a readable length.
+        method: String,
+        /// What is served.
+        expected: &'static str,
+    },
     /// Longer than [`REQUEST_BYTES_MAX`].
     #[error(
         "request has {bytes} bytes, at most {REQUEST_BYTES_MAX} are read; send smaller batches"

@@ -29,7 +29,7 @@ pub(crate) enum DraftValue<'a> {
 }
 
 impl DraftValue<'_> {
-    fn raw(&self) -> RawValue<'_> {
+    pub(crate) fn raw(&self) -> RawValue<'_> {
         match self {
             Self::Text(text) => RawValue::Text(text),
             Self::Bool(flag) => RawValue::Checked(ValueRef::Bool(*flag)),

@@ -8,6 +8,7 @@ pub mod datadog;
 mod decoded;
 mod draft;
 pub mod honeycomb;
+pub mod jaeger;
 mod json_document;
 mod json_value;
 pub mod msgpack;

@@ -110,10 +110,21 @@ impl IngestStats {
         rejection: RequestRejection,
         message: &str,
     ) {
+        self.requests_rejected(receiver, rejection, 1, message);
+    }
+
+    /// Counts requests refused whole as one, and remembers why.
+    pub fn requests_rejected(
+        &self,
+        receiver: &'static str,
+        rejection: RequestRejection,
+        requests: u64,
+        message: &str,
+    ) {
         let counters = self.receiver(receiver);
         let position = RequestRejection::ALL.iter().position(|&kind| kind == rejection);
         if let Some(counter) = position.and_then(|at| counters.rejected_requests.get(at)) {
-            counter.fetch_add(1, Ordering::Relaxed);
+            counter.fetch_add(requests, Ordering::Relaxed);
         }
         self.remember(receiver, message);
     }

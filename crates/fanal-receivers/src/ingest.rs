@@ -54,9 +54,20 @@ impl Ingest {
         self.pipeline.stats().request_began(self.receiver);
     }
 
+    /// Counts the bytes of a request that was read whole.
+    pub(crate) fn read(&self, bytes: usize) {
+        self.pipeline.stats().request_read(self.receiver, bytes);
+    }
+
     /// Counts a request that is refused.
     pub(crate) fn refused(&self, refusal: &Refusal) {
-        self.pipeline.stats().request_rejected(self.receiver, refusal.kind, &refusal.message);
+        self.refused_together(refusal, 1);
+    }
+
+    /// Counts requests that are refused as one.
+    pub(crate) fn refused_together(&self, refusal: &Refusal, requests: u64) {
+        let stats = self.pipeline.stats();
+        stats.requests_rejected(self.receiver, refusal.kind, requests, &refusal.message);
     }
 
     /// Decodes and stores; resolves once every accepted span is durable.
@@ -65,16 +76,30 @@ impl Ingest {
         payload: Payload,
         decode: impl FnOnce(&[u8]) -> Result<Decoded, DecodeError> + Send + 'static,
     ) -> Result<Accepted, Refusal> {
-        let (submission, _permit) = self.decode(payload, decode).await?;
+        let (decoded, _permit) = self.decode(payload, decode).await?;
+        self.store(decoded).await
+    }
+
+    /// Stores; resolves once every accepted span is durable.
+    pub(crate) async fn store(&self, decoded: Decoded) -> Result<Accepted, Refusal> {
+        let submission = submission(decoded);
         let submitted = self.pipeline.submit(&self.tenant, self.receiver, submission).await;
         submitted.map_err(|error| Refusal::from_pipeline(&error, &self.pipeline))
+    }
+
+    /// Columns are mostly smaller than their bytes, which a permit covers; draws what is larger.
+    pub(crate) fn cover(&self, permit: &mut BytePermit, decoded: &Decoded) -> Result<(), Refusal> {
+        let excess_bytes = decoded.batch.memory_bytes().saturating_sub(permit.bytes());
+        self.pipeline
+            .grow(permit, excess_bytes)
+            .map_err(|error| Refusal::from_pipeline(&error, &self.pipeline))
     }
 
     async fn decode(
         &self,
         payload: Payload,
         decode: impl FnOnce(&[u8]) -> Result<Decoded, DecodeError> + Send + 'static,
-    ) -> Result<(Submission, BytePermit), Refusal> {
+    ) -> Result<(Decoded, BytePermit), Refusal> {
         let is_plain = payload.compression == Compression::Identity;
         let large_bytes = if is_plain { LARGE_BYTES } else { LARGE_COMPRESSED_BYTES };
         if payload.bytes.len() < large_bytes {
@@ -95,18 +120,15 @@ impl Ingest {
         &self,
         payload: Payload,
         decode: impl FnOnce(&[u8]) -> Result<Decoded, DecodeError>,
-    ) -> Result<(Submission, BytePermit), Refusal> {
+    ) -> Result<(Decoded, BytePermit), Refusal> {
         let Payload { bytes, compression, mut permit } = payload;
         let bytes_max = self.limits.request_bytes_max;
         let bytes = decompress(&self.pipeline, &mut permit, compression, bytes, bytes_max)?;
-        self.pipeline.stats().request_read(self.receiver, bytes.len());
-        let submission = submission(decode(&bytes).map_err(|error| undecodable(&error))?);
-        // Columns are mostly smaller than their bytes, which go now; what is larger must fit as well.
-        let excess_bytes = submission.batch.memory_bytes().saturating_sub(permit.bytes());
-        self.pipeline
-            .grow(&mut permit, excess_bytes)
-            .map_err(|error| Refusal::from_pipeline(&error, &self.pipeline))?;
-        Ok((submission, permit))
+        self.read(bytes.len());
+        let decoded = decode(&bytes).map_err(|error| undecodable(&error))?;
+        drop(bytes);
+        self.cover(&mut permit, &decoded)?;
+        Ok((decoded, permit))
     }
 }
 
@@ -120,7 +142,8 @@ fn submission(decoded: Decoded) -> Submission {
     }
 }
 
-fn undecodable(error: &DecodeError) -> Refusal {
+/// What to tell a sender whose bytes do not decode.
+pub(crate) fn undecodable(error: &DecodeError) -> Refusal {
     let kind = match error {
         DecodeError::TooLarge { .. } | DecodeError::TooMany { .. } => RequestRejection::TooLarge,
         _ => RequestRejection::Invalid,

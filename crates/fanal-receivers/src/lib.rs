@@ -7,8 +7,10 @@ mod body;
 mod compression;
 mod config;
 mod datadog;
+mod datagram;
 mod honeycomb;
 mod ingest;
+mod jaeger;
 mod listen;
 mod opencensus;
 pub mod otlp;
@@ -21,6 +23,7 @@ mod testing;
 mod unary;
 
 pub use config::{ReceiversConfig, RequestLimits};
+pub use datagram::RECEIVE_BUFFER_BYTES;
 pub use listen::{
     Drained, FRAME_BYTES_MAX, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, ListenLimits, PING_INTERVAL,
     PING_TIMEOUT, STREAMS_MAX, Shutdown, WINDOW_BYTES,

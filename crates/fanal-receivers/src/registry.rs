@@ -6,6 +6,7 @@
 use crate::config::ReceiversConfig;
 use crate::datadog;
 use crate::honeycomb;
+use crate::jaeger;
 use crate::listen::{Drained, Shutdown};
 use crate::opencensus;
 use crate::otlp;
@@ -56,8 +57,17 @@ pub struct Receiver {
 }
 
 /// Every receiver.
-pub const RECEIVERS: &[Receiver] =
-    &[otlp::GRPC, otlp::HTTP, datadog::AGENT, honeycomb::EVENTS, opencensus::AGENT];
+pub const RECEIVERS: &[Receiver] = &[
+    otlp::GRPC,
+    otlp::HTTP,
+    jaeger::COMPACT,
+    jaeger::BINARY,
+    jaeger::HTTP,
+    jaeger::GRPC,
+    datadog::AGENT,
+    honeycomb::EVENTS,
+    opencensus::AGENT,
+];
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,7 @@ use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{BufMut, BytesMut};
+use fanal_formats::otlp::response::{self, Encoding, RpcStatus};
 use fanal_pipeline::RequestRejection;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body_util::{BodyExt, Full};
@@ -134,6 +135,19 @@ pub(crate) fn success(message: &[u8]) -> Response {
     let mut response = Response::new(Body::new(body));
     set_headers(response.headers_mut());
     response
+}
+
+/// The answer to a call that is refused; where a later try may succeed, it says when, as OTLP's senders and others read it.
+pub(crate) fn refused(refusal: &Refusal) -> Response {
+    let details = refusal.retry_after.map(|_| {
+        let status = RpcStatus {
+            code: refusal.grpc_code.number(),
+            message: &refusal.message,
+            retry_delay: refusal.retry_after,
+        };
+        response::status(Encoding::Protobuf, status)
+    });
+    failure(refusal.grpc_code, &refusal.message, &details.unwrap_or_default())
 }
 
 /// The answer to a call that failed; `details` is an encoded `google.rpc.Status`, left out where empty.

@@ -63,11 +63,7 @@ async fn export(State(exports): State<Exports>, request: Request<Body>) -> Respo
         Ok(accepted) => unary::success(&encoding::export_response(Encoding::Protobuf, &accepted)),
         Err(refusal) => {
             exports.ingest.refused(&refusal);
-            let details = match refusal.retry_after {
-                Some(_) => encoding::status(Encoding::Protobuf, &refusal),
-                None => Vec::new(),
-            };
-            unary::failure(refusal.grpc_code, &refusal.message, &details)
+            unary::refused(&refusal)
         }
     }
 }

@@ -7,6 +7,8 @@ mod harness;
 #[cfg(test)]
 mod honeycomb;
 #[cfg(test)]
+mod jaeger;
+#[cfg(test)]
 mod opencensus;
 #[cfg(test)]
 mod otlp;
