@@ -90,6 +90,18 @@ pub const METRICS: &[Metric] = &[
         read: |snapshot| by_receiver(snapshot, |receiver| receiver.duplicate_keys),
     },
     Metric {
+        name: "fanal_ingest_missing_requests_total",
+        help: "Requests that senders say they sent and that did not arrive, where a protocol numbers them: Jaeger's over UDP.",
+        kind: MetricKind::Counter,
+        read: |snapshot| by_receiver(snapshot, |receiver| receiver.missing_requests),
+    },
+    Metric {
+        name: "fanal_ingest_sender_dropped_spans_total",
+        help: "Spans that senders say they dropped before sending, by cause, where a protocol tells: Jaeger's over UDP.",
+        kind: MetricKind::Counter,
+        read: |snapshot| by_label(snapshot, "cause", |receiver| &receiver.sender_dropped_spans),
+    },
+    Metric {
         name: "fanal_ingest_in_flight_bytes",
         help: "Bytes of requests in memory now.",
         kind: MetricKind::Gauge,
@@ -143,6 +155,8 @@ mod tests {
             duplicate_keys: 9,
             rejected_requests: vec![("invalid", 1), ("too_large", 2)],
             rejected_spans: vec![("bad_id", 3)],
+            missing_requests: 12,
+            sender_dropped_spans: vec![("queue_full", 13)],
         };
         let snapshot = IngestSnapshot {
             receivers: vec![receiver("a", 5), receiver("b", 6)],
@@ -183,6 +197,11 @@ mod tests {
                 ("receiver=b,kind=invalid", 1),
                 ("receiver=b,kind=too_large", 2),
             ],
+        );
+        check("fanal_ingest_missing_requests_total", &[("receiver=a", 12), ("receiver=b", 12)]);
+        check(
+            "fanal_ingest_sender_dropped_spans_total",
+            &[("receiver=a,cause=queue_full", 13), ("receiver=b,cause=queue_full", 13)],
         );
         check("fanal_ingest_in_flight_bytes", &[("", 10)]);
         check("fanal_ingest_in_flight_bytes_max", &[("", 11)]);

@@ -68,8 +68,10 @@ struct ReceiverCounters {
     request_bytes: AtomicU64,
     accepted_spans: AtomicU64,
     duplicate_keys: AtomicU64,
+    missing_requests: AtomicU64,
     rejected_requests: [AtomicU64; RequestRejection::ALL.len()],
     rejected_spans: Mutex<BTreeMap<&'static str, u64>>,
+    sender_dropped_spans: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl IngestStats {
@@ -129,6 +131,19 @@ impl IngestStats {
         self.remember(receiver, message);
     }
 
+    /// Counts what a sender says was lost on its side or on the way: requests that did not arrive, and spans that it dropped,
+    /// by cause, one of a small fixed set of words.
+    pub fn sender_lost(
+        &self,
+        receiver: &'static str,
+        missing_requests: u64,
+        dropped_spans: &[(&'static str, u64)],
+    ) {
+        let counters = self.receiver(receiver);
+        counters.missing_requests.fetch_add(missing_requests, Ordering::Relaxed);
+        add(&counters.sender_dropped_spans, dropped_spans);
+    }
+
     pub(crate) fn spans_accepted(&self, receiver: &'static str, spans: u64, duplicate_keys: u64) {
         let counters = self.receiver(receiver);
         counters.accepted_spans.fetch_add(spans, Ordering::Relaxed);
@@ -142,11 +157,7 @@ impl IngestStats {
         message: &str,
     ) {
         let counters = self.receiver(receiver);
-        let mut sums = counters.rejected_spans.lock().unwrap_or_else(PoisonError::into_inner);
-        for (reason, count) in by_reason {
-            *sums.entry(reason).or_insert(0) += count;
-        }
-        drop(sums);
+        add(&counters.rejected_spans, by_reason);
         self.remember(receiver, message);
     }
 
@@ -174,11 +185,22 @@ impl IngestStats {
     }
 }
 
+fn add(sums: &Mutex<BTreeMap<&'static str, u64>>, counts: &[(&'static str, u64)]) {
+    let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
+    for (word, count) in counts {
+        *sums.entry(word).or_insert(0) += count;
+    }
+}
+
+fn list(sums: &Mutex<BTreeMap<&'static str, u64>>) -> Vec<(&'static str, u64)> {
+    let sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
+    sums.iter().map(|(word, count)| (*word, *count)).collect()
+}
+
 impl ReceiverCounters {
     fn snapshot(&self, receiver: &'static str) -> ReceiverSnapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let rejected = RequestRejection::ALL.iter().zip(&self.rejected_requests);
-        let spans = self.rejected_spans.lock().unwrap_or_else(PoisonError::into_inner);
         ReceiverSnapshot {
             receiver,
             requests: read(&self.requests),
@@ -188,7 +210,9 @@ impl ReceiverCounters {
             rejected_requests: rejected
                 .map(|(kind, counter)| (kind.as_str(), read(counter)))
                 .collect(),
-            rejected_spans: spans.iter().map(|(reason, count)| (*reason, *count)).collect(),
+            rejected_spans: list(&self.rejected_spans),
+            missing_requests: read(&self.missing_requests),
+            sender_dropped_spans: list(&self.sender_dropped_spans),
         }
     }
 }
@@ -223,6 +247,10 @@ pub struct ReceiverSnapshot {
     pub rejected_requests: Vec<(&'static str, u64)>,
     /// Spans refused for good, by reason.
     pub rejected_spans: Vec<(&'static str, u64)>,
+    /// Requests that senders say they sent and that did not arrive.
+    pub missing_requests: u64,
+    /// Spans that senders say they dropped, by cause.
+    pub sender_dropped_spans: Vec<(&'static str, u64)>,
 }
 
 impl IngestSnapshot {

@@ -4,6 +4,7 @@
 //! Clients, agents and the exporters of Collectors feed it, the pipeline takes from it. What the bytes mean is the
 //! same at every door; only the collector's doors can answer.
 
+mod clients;
 mod grpc;
 mod http;
 mod udp;

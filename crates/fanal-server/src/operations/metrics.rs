@@ -331,6 +331,7 @@ fn ingest_labels(name: &str) -> &'static str {
     match name {
         "fanal_ingest_rejected_spans_total" => "receiver, reason",
         "fanal_ingest_rejected_requests_total" => "receiver, kind",
+        "fanal_ingest_sender_dropped_spans_total" => "receiver, cause",
         _ if name.contains("_in_flight_") => "",
         _ => "receiver",
     }

@@ -1,6 +1,6 @@
 //! Jaeger over gRPC through a real client of another make: codings, statuses, mistakes of senders.
 
-use super::{Span, one, post_spans};
+use super::{Span, one, post_spans, recorded};
 use crate::harness::Door;
 use crate::harness::client::{EXPORT, call, channel, http};
 use crate::harness::store::Script;
@@ -31,6 +31,14 @@ async fn every_coding_is_stored_small_and_large() {
             assert_eq!(door.stop().await.connections_cut, 0);
         }
     }
+}
+
+#[tokio::test]
+async fn a_message_of_a_real_client_is_stored() {
+    let door = Door::open(GRPC).await;
+    let client = channel(door.address).await;
+    call(&client, POST_SPANS, None, recorded::GRPC.to_vec()).await.expect("stored");
+    assert_eq!(door.store.names(), ["fail", "checkout"]);
 }
 
 #[tokio::test]

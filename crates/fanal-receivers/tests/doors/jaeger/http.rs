@@ -1,6 +1,6 @@
 //! Jaeger over HTTP through real sockets: types, codings, answers, mistakes of clients.
 
-use super::{Span, batch, one};
+use super::{Span, batch, one, recorded};
 use crate::harness::Door;
 use crate::harness::client::{Answer, Connection, EXPORT, call, channel, http};
 use crate::harness::payload;
@@ -37,6 +37,13 @@ async fn every_type_and_coding_is_stored() {
         assert_eq!((door.counters().requests, door.counters().accepted_spans), (1, 1));
         assert_eq!(door.stop().await.connections_cut, 0);
     }
+}
+
+#[tokio::test]
+async fn a_body_of_a_real_client_is_stored() {
+    let door = Door::open(HTTP).await;
+    assert_eq!(post(door.address, THRIFT, "", recorded::HTTP).await.status, 202);
+    assert_eq!(door.store.names(), ["charge", "POST /pay"]);
 }
 
 #[tokio::test]

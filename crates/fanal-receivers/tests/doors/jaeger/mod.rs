@@ -86,3 +86,17 @@ fn post_spans(spans: &[Span<'_>]) -> Vec<u8> {
     field(1, &content, &mut request);
     request
 }
+
+/// What real clients sent.
+mod recorded {
+    macro_rules! recording {
+        ($name:literal) => {
+            include_bytes!(concat!("../../../../fanal-formats/tests/recordings/jaeger/", $name))
+        };
+    }
+
+    pub(super) const COMPACT: &[u8] = recording!("python_client.compact");
+    pub(super) const BINARY: &[u8] = recording!("node_client.binary");
+    pub(super) const HTTP: &[u8] = recording!("node_client.http");
+    pub(super) const GRPC: &[u8] = recording!("opentelemetry.grpc");
+}

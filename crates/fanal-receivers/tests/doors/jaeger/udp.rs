@@ -1,6 +1,6 @@
 //! Jaeger over UDP through real sockets: both protocols, batches, drops, stops.
 
-use super::{binary, compact, one};
+use super::{binary, compact, one, recorded};
 use crate::harness::Door;
 use crate::harness::store::Script;
 use fanal_pipeline::PipelineConfig;
@@ -52,6 +52,22 @@ async fn both_ports_take_both_protocols() {
         assert_eq!(store.names(), ["compact", "binary"], "{name}");
         assert_eq!(store.batches()[0].span(0).service_name(), "shop");
         assert_eq!(pipeline.snapshot().in_flight_bytes, 0);
+    }
+}
+
+#[tokio::test]
+async fn datagrams_of_real_clients_are_stored() {
+    for (name, datagram, spans) in [
+        (COMPACT, recorded::COMPACT, &["SELECT", "audit", "GET /cart"][..]),
+        (BINARY, recorded::BINARY, &["charge", "POST /pay"][..]),
+    ] {
+        let door = Door::open(name).await;
+        let socket = sender(&door).await;
+        send(&socket, datagram).await;
+        door.store.wait_for_appends(1).await;
+        let store = Arc::clone(&door.store);
+        door.stop().await;
+        assert_eq!(store.names(), spans);
     }
 }
 
@@ -198,4 +214,27 @@ async fn what_is_never_stored_is_cut_at_the_limit() {
     let pipeline = Arc::clone(&door.pipeline);
     assert_eq!(door.stop().await.connections_cut, 1);
     assert_eq!(pipeline.snapshot().in_flight_bytes, 0);
+}
+
+/// A message without spans of the client `c1`: its number, and the spans that it dropped because its queue was full.
+fn report(number: u8, dropped: u8) -> Vec<u8> {
+    let mut out = b"\x82\x81\x01\x09emitBatch\x1c".to_vec();
+    out.extend(b"\x1c\x18\x04shop\x19\x1c\x18\x0bclient-uuid\x15\0\x18\x02c1\0\0\x19\x0c");
+    out.extend([0x16, number * 2, 0x1c, 0x16, dropped * 2, 0, 0, 0]);
+    out
+}
+
+#[tokio::test]
+async fn what_clients_lost_is_counted() {
+    let door = Door::open(COMPACT).await;
+    let socket = sender(&door).await;
+    for (number, dropped) in [(5, 1), (6, 1), (9, 4)] {
+        send(&socket, &report(number, dropped)).await;
+    }
+    wait_for_datagrams(&door, 3).await;
+    let counters = door.counters();
+    assert_eq!(counters.rejected_requests.iter().map(|(_, count)| count).sum::<u64>(), 0);
+    assert_eq!(counters.missing_requests, 2);
+    let dropped = [("queue_full", 3), ("send_failed", 0), ("too_large", 0)];
+    assert_eq!(counters.sender_dropped_spans, dropped);
 }
