@@ -1,0 +1,4 @@
+//! The daemon of AWS X-Ray through real sockets.
+
+mod sampling;
+mod udp;
