@@ -21,6 +21,7 @@ mod streaming;
 #[cfg(test)]
 mod testing;
 mod unary;
+mod xray;
 
 pub use config::{ReceiversConfig, RequestLimits};
 pub use datagram::RECEIVE_BUFFER_BYTES;

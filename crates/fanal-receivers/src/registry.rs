@@ -10,6 +10,7 @@ use crate::jaeger;
 use crate::listen::{Drained, Shutdown};
 use crate::opencensus;
 use crate::otlp;
+use crate::xray;
 use fanal_pipeline::Pipeline;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -67,6 +68,8 @@ pub const RECEIVERS: &[Receiver] = &[
     datadog::AGENT,
     honeycomb::EVENTS,
     opencensus::AGENT,
+    xray::SEGMENTS,
+    xray::SAMPLING,
 ];
 
 #[cfg(test)]

@@ -12,3 +12,5 @@ mod jaeger;
 mod opencensus;
 #[cfg(test)]
 mod otlp;
+#[cfg(test)]
+mod xray;
