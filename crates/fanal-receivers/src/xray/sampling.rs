@@ -57,9 +57,8 @@ async fn sampling_targets(State(ingest): State<Ingest>, request: Request<Body>) 
     let (parts, body) = request.into_parts();
     ingest.began();
     let answer = match post::read(&ingest, &parts, body).await {
-        Ok(payload) => targets(&payload.bytes).map_err(|error| {
-            Refusal::lasting(RequestRejection::Invalid, error.to_string())
-        }),
+        Ok(payload) => targets(&payload.bytes)
+            .map_err(|error| Refusal::lasting(RequestRejection::Invalid, error.to_string())),
         Err(refusal) => Err(refusal),
     };
     match answer {
