@@ -26,6 +26,7 @@ pub use native::export::export_request;
 pub use native::openapi::openapi_json;
 pub use native::types::Listener;
 pub use operations::metrics::metrics_reference;
+pub use operations::resident_bytes;
 pub use router::router;
 pub use serve::serve;
 pub use state::{Readiness, ServerState};

@@ -1,6 +1,7 @@
 //! `fanal serve`: builds the parts in order, opens the doors, waits for a signal, and closes everything so that
 //! nothing acknowledged is lost and nothing in flight is cut.
 
+use crate::allocator;
 use crate::config::Config;
 use crate::doors::{self, Opened, in_use};
 use crate::open_files;
@@ -64,6 +65,7 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
     let ui_server = tokio::spawn(fanal_server::serve(ui, router, ui_stopping));
     let (stop, stopping) = watch::channel(false);
     let mut tasks = JoinSet::new();
+    let memory_watch = tokio::spawn(allocator::watch());
     let receivers = Arc::new(config.receivers.clone());
     for opened in doors {
         let serving = opened.serve(Door {
@@ -95,6 +97,7 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
         let flushed = store.shutdown().await;
         stop_ui.send_replace(true);
         drop(ui_server.await);
+        memory_watch.abort();
         flushed
     };
     tokio::select! {

@@ -7,6 +7,8 @@ pub mod metrics;
 pub(crate) mod http_counters;
 mod process;
 
+pub use process::resident_bytes;
+
 use crate::state::App;
 use axum::Router;
 use axum::extract::State;
