@@ -11,6 +11,16 @@ import styles from './start.module.css';
 const LISTENER_NAMES: Readonly<Record<string, string>> = {
   otlp_grpc: 'OTLP over gRPC',
   otlp_http: 'OTLP over HTTP',
+  jaeger_compact: 'Jaeger, compact, over UDP',
+  jaeger_binary: 'Jaeger, binary, over UDP',
+  jaeger_http: 'Jaeger over HTTP',
+  jaeger_grpc: 'Jaeger over gRPC',
+  zipkin: 'Zipkin',
+  datadog: 'Datadog agent',
+  honeycomb: 'Honeycomb events',
+  opencensus: 'OpenCensus agent',
+  xray: 'AWS X-Ray over UDP',
+  xray_http: 'AWS X-Ray, sampling',
   ui: 'This page and its API',
 };
 
