@@ -143,6 +143,16 @@ pub enum DecodeError {
         /// What is served.
         expected: &'static str,
     },
+    /// The bytes are of another format than the request says.
+    #[error(
+        "body is {found}, but the request announces {announced}; change its path or content-type"
+    )]
+    OtherFormat {
+        /// What the request says.
+        announced: &'static str,
+        /// What the bytes are.
+        found: &'static str,
+    },
     /// Longer than [`REQUEST_BYTES_MAX`].
     #[error(
         "request has {bytes} bytes, at most {REQUEST_BYTES_MAX} are read; send smaller batches"

@@ -3,7 +3,6 @@
 //! Read by serde as parts of a dialect's own objects; texts without escapes are borrowed. Invariant: recursion ends at
 //! `nested::DEPTH_MAX`. Knows no dialect.
 
-use crate::decoded::DecodeError;
 use crate::draft::{DraftAttribute, DraftValue, RawText};
 use fanal_model::{ValueRef, nested};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -11,13 +10,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// The error of a request that is not the JSON it should be.
-pub(crate) fn decode_error(error: &serde_json::Error) -> DecodeError {
-    let text = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    let problem = text.strip_suffix(&place).unwrap_or(&text).to_owned();
-    DecodeError::Json { line: error.line(), column: error.column(), problem }
-}
+pub(crate) use crate::json::{Text, decode_error};
 
 /// The bytes of a text.
 pub(crate) fn raw(text: Cow<'_, str>) -> RawText<'_> {
@@ -111,34 +104,6 @@ impl<'de, const MAX: usize> Visitor<'de> for AttributesVisitor<MAX> {
 impl<'de: 'a, 'a, const MAX: usize> Deserialize<'de> for Attributes<'a, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AttributesVisitor::<MAX>)
-    }
-}
-
-/// A text, borrowed where it has no escapes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("text")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Text(Cow::Owned(text.to_owned())))
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor)
     }
 }
 

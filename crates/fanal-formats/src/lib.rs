@@ -9,6 +9,7 @@ mod decoded;
 mod draft;
 pub mod honeycomb;
 pub mod jaeger;
+mod json;
 mod json_document;
 mod json_value;
 pub mod msgpack;
@@ -17,6 +18,7 @@ pub mod otlp;
 pub mod thrift;
 pub mod wire;
 pub mod xray;
+pub mod zipkin;
 
 pub use decoded::{
     ATTRIBUTES_MAX, DecodeError, Decoded, EVENTS_MAX, LINKS_MAX, REJECTS_MAX, REQUEST_BYTES_MAX,

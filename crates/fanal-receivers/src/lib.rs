@@ -22,6 +22,7 @@ mod streaming;
 mod testing;
 mod unary;
 mod xray;
+mod zipkin;
 
 pub use config::{ReceiversConfig, RequestLimits};
 pub use datagram::RECEIVE_BUFFER_BYTES;
@@ -31,3 +32,4 @@ pub use listen::{
 };
 pub use otlp::{OtlpConfig, otlp_http_router};
 pub use registry::{Door, RECEIVERS, Receiver, Serve, ServeFuture};
+pub use zipkin::zipkin_router;

@@ -11,6 +11,7 @@ use crate::listen::{Drained, Shutdown};
 use crate::opencensus;
 use crate::otlp;
 use crate::xray;
+use crate::zipkin;
 use fanal_pipeline::Pipeline;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -70,6 +71,7 @@ pub const RECEIVERS: &[Receiver] = &[
     opencensus::AGENT,
     xray::SEGMENTS,
     xray::SAMPLING,
+    zipkin::ZIPKIN,
 ];
 
 #[cfg(test)]

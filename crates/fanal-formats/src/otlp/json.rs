@@ -8,7 +8,6 @@
 mod encode;
 mod message;
 mod request;
-mod scalar;
 mod span;
 mod value;
 

@@ -14,3 +14,5 @@ mod opencensus;
 mod otlp;
 #[cfg(test)]
 mod xray;
+#[cfg(test)]
+mod zipkin;

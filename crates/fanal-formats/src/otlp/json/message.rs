@@ -3,7 +3,7 @@
 //! Filled by serde from one object at a time; read by the walks of this folder. Lists and nested owners stay raw
 //! text until their turn comes.
 
-use super::scalar::{Double, Enumeration, Integer, Text};
+use crate::json::{Double, Enumeration, Integer, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

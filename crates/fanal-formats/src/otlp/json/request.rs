@@ -5,12 +5,12 @@
 use super::message::{
     OtlpEntityRef, OtlpRequest, OtlpResource, OtlpResourceSpans, OtlpScope, OtlpScopeSpans,
 };
-use super::scalar::Text;
 use super::span::read_span;
-use super::value::{Fault, number, object, problem, read_attributes, read_object, text};
+use super::value::{Fault, number, object, read_attributes, text};
 use crate::decoded::{
     DecodeError, Decoded, IdUnit, REQUEST_BYTES_MAX, RejectReason, Rejects, remove_duplicates,
 };
+use crate::json::{Text, body_text, decode_error, error_after, offset_in, problem, read_object};
 use fanal_model::{EntityRef, Resource, Scope, SpanBatchBuilder};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -25,14 +25,8 @@ pub fn decode_request(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     if bytes.len() > REQUEST_BYTES_MAX {
         return Err(DecodeError::TooLarge { bytes: bytes.len() });
     }
-    let body = std::str::from_utf8(bytes).map_err(|error| {
-        let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        json_error(valid, 1, 1, "text is not UTF-8".to_owned())
-    })?;
-    let whole: &RawValue = serde_json::from_str(body).map_err(|error| {
-        let problem = problem(&error);
-        DecodeError::Json { line: error.line(), column: error.column(), problem }
-    })?;
+    let body = body_text(bytes)?;
+    let whole: &RawValue = serde_json::from_str(body).map_err(|error| decode_error(&error))?;
     let mut walk = Walk { body, ..Walk::default() };
     let request: OtlpRequest<'_> = walk.part(whole)?;
     for resource_spans in request.resource_spans.unwrap_or_default() {
@@ -40,15 +34,6 @@ pub fn decode_request(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     }
     let duplicate_keys = walk.duplicate_keys + walk.builder.duplicate_keys();
     Ok(walk.rejects.into_decoded(walk.builder.finish(), duplicate_keys))
-}
-
-/// An error at `line` and `column` of a part that `before` precedes.
-fn json_error(before: &[u8], line: usize, column: usize, problem: String) -> DecodeError {
-    let lines_before = before.split(|&byte| byte == b'\n').count() - 1;
-    let line_start =
-        before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-    let columns_before = if line > 1 { 0 } else { before.len() - line_start };
-    DecodeError::Json { line: lines_before + line.max(1), column: columns_before + column, problem }
 }
 
 #[derive(Default)]
@@ -62,14 +47,14 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn offset(&self, raw: &RawValue) -> usize {
-        (raw.get().as_ptr() as usize).saturating_sub(self.body.as_ptr() as usize)
+        offset_in(self.body, raw)
     }
 
     /// An object of the frame around the spans, whose faults fail the request.
     fn part<T: Deserialize<'a>>(&self, raw: &'a RawValue) -> Result<T, DecodeError> {
         read_object(raw).map_err(|error| {
             let before = self.body.as_bytes().get(..self.offset(raw)).unwrap_or_default();
-            json_error(before, error.line(), error.column().max(1), problem(&error))
+            error_after(before, error.line(), error.column().max(1), problem(&error))
         })
     }
 

@@ -3,9 +3,9 @@
 //! Called by the request walk, which takes a refused span back.
 
 use super::message::{OtlpEvent, OtlpLink, OtlpSpan};
-use super::scalar::Text;
 use super::value::{Fault, number, object, read_attributes, refuse, text};
 use crate::decoded::{EVENTS_MAX, LINKS_MAX, RejectReason};
+use crate::json::Text;
 use fanal_model::builder::LinkFields;
 use fanal_model::{SpanBatchBuilder, SpanFields, SpanId, SpanKind, StatusCode, TraceId};
 use serde_json::value::RawValue;

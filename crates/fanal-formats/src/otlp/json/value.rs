@@ -4,8 +4,8 @@
 //! Where a value names several arms the first in the order of their numbers counts.
 
 use super::message::{List, OtlpAnyValue, OtlpKeyValue, OtlpList};
-use super::scalar::{Integer, Text};
 use crate::decoded::{ATTRIBUTES_MAX, Refusal, RejectReason};
+use crate::json::{Integer, Text, problem, read_object};
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -22,24 +22,6 @@ pub(super) enum Fault {
 
 pub(super) fn refuse(reason: RejectReason, observed: usize) -> Fault {
     Fault::Refused(Refusal::new(reason, observed))
-}
-
-/// The parser's words without its place, which counts from the start of a part.
-pub(super) fn problem(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    text.strip_suffix(&place).unwrap_or(&text).to_owned()
-}
-
-/// Reads an object. (Serde by itself would also take a list of the fields' values.)
-pub(super) fn read_object<'a, T: Deserialize<'a>>(
-    raw: &'a RawValue,
-) -> Result<T, serde_json::Error> {
-    if raw.get().starts_with('{') {
-        serde_json::from_str(raw.get())
-    } else {
-        Err(serde::de::Error::custom("expected an object"))
-    }
 }
 
 /// Reads an object of a span or of one of its owners.

@@ -1,33 +1,34 @@
-//! The spellings of single values that OTLP JSON allows beside plain JSON.
+//! The spellings of single values that senders use beside plain JSON.
 //!
-//! Used by the message types. 64-bit integers come as text or numbers, floats may be words, enumerations names.
+//! Used by the message types of the JSON formats. 64-bit integers come as text or numbers, floats may be words,
+//! enumerations names.
 
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
 /// Text, borrowed where it has no escapes.
-#[derive(Debug, Default)]
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
 /// An integer of any width, as number or text; callers check the range.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Integer(pub(super) i128);
+pub(crate) struct Integer(pub(crate) i128);
 
 /// A float, as number, text or one of `NaN`, `Infinity`, `-Infinity`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Double(pub(super) f64);
+pub(crate) struct Double(pub(crate) f64);
 
 /// An enumeration as number or name.
 #[derive(Debug)]
-pub(super) enum Enumeration {
+pub(crate) enum Enumeration {
     Number(i128),
     Name(String),
 }
 
 impl Enumeration {
     /// The number; names are `prefix` and one of `words` in upper case. What is unknown is 0, as in protobuf.
-    pub(super) fn number<'w>(&self, prefix: &str, words: impl IntoIterator<Item = &'w str>) -> u8 {
+    pub(crate) fn number<'w>(&self, prefix: &str, words: impl IntoIterator<Item = &'w str>) -> u8 {
         match self {
             Self::Number(number) => u8::try_from(*number).unwrap_or(0),
             Self::Name(name) => name
