@@ -7,6 +7,7 @@
 mod event;
 mod id;
 mod json;
+mod msgpack;
 mod request;
 mod response;
 mod span;

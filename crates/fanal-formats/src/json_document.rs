@@ -3,7 +3,7 @@
 //! Used by formats whose senders choose the keys. Invariant: recursion ends at `nested::DEPTH_MAX`, and memory stays
 //! within some tens of bytes a byte of text, because lists are read as borrowed raw text first.
 
-use crate::decoded::{DecodeError, REQUEST_BYTES_MAX, Refusal, RejectReason};
+use crate::decoded::{Refusal, RejectReason};
 use crate::draft::{DraftValue, RawText};
 use fanal_model::{ValueRef, nested};
 use serde::Deserialize;
@@ -33,28 +33,11 @@ struct Text<'a>(Cow<'a, str>);
 /// A key of an object and its value.
 pub(crate) type Member<'a> = (Cow<'a, str>, &'a RawValue);
 
-/// The one value of a body.
-pub(crate) fn document(bytes: &[u8]) -> Result<&RawValue, DecodeError> {
-    if bytes.len() > REQUEST_BYTES_MAX {
-        return Err(DecodeError::TooLarge { bytes: bytes.len() });
-    }
-    serde_json::from_slice(bytes).map_err(|error| DecodeError::Json {
-        line: error.line(),
-        column: error.column(),
-        problem: problem(&error),
-    })
-}
-
 /// The parser's words without its place, which counts from the start of a part.
 fn problem(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     text.strip_suffix(&place).unwrap_or(&text).to_owned()
-}
-
-/// The items of a list.
-pub(crate) fn items(raw: &RawValue) -> Result<Vec<&RawValue>, Fault> {
-    parse(raw)
 }
 
 /// The members of an object in their order, also those of one key.
@@ -130,7 +113,7 @@ fn write_nested(raw: &RawValue, out: &mut Vec<u8>, depth: usize) -> Result<(), F
 
 fn write_array(raw: &RawValue, out: &mut Vec<u8>, depth: usize) -> Result<(), Fault> {
     check_depth(depth)?;
-    let items = items(raw)?;
+    let items: Vec<&RawValue> = parse(raw)?;
     nested::begin_array(items.len(), out);
     items.iter().try_for_each(|item| write_nested(item, out, depth + 1))
 }
@@ -209,6 +192,10 @@ mod tests {
     use super::*;
     use fanal_model::Value;
 
+    fn document(bytes: &[u8]) -> Result<&RawValue, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+
     fn check(json: &str, expect: &Value) {
         let raw = document(json.as_bytes()).expect("json");
         let found = match value(raw).expect("a value") {
@@ -262,7 +249,6 @@ mod tests {
             assert!(document(broken.as_bytes()).is_err(), "{broken}");
         }
         assert!(document(b"\"\xff\"").is_err());
-        assert!(items(document(b"{}").expect("json")).is_err());
         assert!(members(document(b"[]").expect("json")).is_err());
     }
 

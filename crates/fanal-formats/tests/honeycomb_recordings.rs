@@ -6,9 +6,17 @@ use fanal_model::{IndexedBatch, ValueRef};
 use std::sync::Arc;
 
 fn decode(dataset: &str, body: &[u8]) -> (IndexedBatch, Vec<Option<String>>) {
+    decode_in(Encoding::Json, dataset, body)
+}
+
+fn decode_in(
+    encoding: Encoding,
+    dataset: &str,
+    body: &[u8],
+) -> (IndexedBatch, Vec<Option<String>>) {
     let context = Context { dataset, arrival_unix_nanos: 1 };
     let DecodedEvents { decoded, outcomes } =
-        decode_batch(Encoding::Json, body, &context).expect("decodes");
+        decode_batch(encoding, body, &context).expect("decodes");
     (IndexedBatch::new(Arc::new(decoded.batch)).expect("indexes"), outcomes)
 }
 
@@ -55,4 +63,22 @@ fn beelines_send_a_tree() {
         (charge.status_code().as_str(), charge.status_message()),
         ("error", "card declined")
     );
+}
+
+#[test]
+fn libhoney_for_go_sends_msgpack() {
+    let body = include_bytes!("recordings/honeycomb/libhoney_go_batch.msgpack");
+    let (batch, outcomes) = decode_in(Encoding::Msgpack, "shop", body);
+    assert_eq!(outcomes, [None, None]);
+    let (cart, charge) = (batch.span(0), batch.span(1));
+    assert_eq!((cart.name(), charge.name()), ("GET /cart", "charge"));
+    assert_eq!(cart.start_unix_nanos(), 1_767_225_600_123_456_789);
+    assert_eq!(charge.start_unix_nanos(), 1_767_225_600_124_456_789);
+    assert_eq!((cart.duration_nanos(), charge.duration_nanos()), (12_500_000, 13_500_000));
+    assert_eq!(charge.parent_span_id(), cart.span_id());
+    assert_eq!(charge.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(charge.resource().service_name(), "checkout");
+    assert_eq!(cart.attribute("SampleRate"), Some(ValueRef::Int(2)));
+    assert_eq!(cart.attribute("cents"), Some(ValueRef::Int(1999)));
+    assert_eq!(charge.attribute("ok"), Some(ValueRef::Bool(false)));
 }

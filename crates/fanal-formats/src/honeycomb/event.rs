@@ -3,9 +3,13 @@
 //! Filled by the readers of the encodings, emptied by the mapping of spans; what is left are attributes.
 
 use super::time;
+use crate::decoded::ATTRIBUTES_MAX;
 use crate::draft::{DraftAttribute, DraftValue, RawText};
-use crate::json_document::Fault;
+pub(super) use crate::json_document::Fault;
 use std::borrow::Cow;
+
+/// Most fields of an event: those of the span itself and its attributes.
+pub(super) const FIELDS_MAX: usize = ATTRIBUTES_MAX + 32;
 
 /// An event.
 #[derive(Debug, Default)]
@@ -34,11 +38,16 @@ pub(super) trait Item<'a>: Copy {
 pub(super) struct Fields<'a>(Vec<DraftAttribute<'a>>);
 
 impl<'a> Fields<'a> {
+    pub(super) fn new(fields: Vec<DraftAttribute<'a>>) -> Self {
+        Self(fields)
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
+    /// Adds a field behind the others.
     pub(super) fn push(&mut self, key: RawText<'a>, value: DraftValue<'a>) {
         self.0.push((key, value));
     }

@@ -1,19 +1,72 @@
 //! Events in JSON: `{"time": …, "samplerate": …, "data": {…}}` in batches, flat objects alone.
 //!
-//! Used by the walk of requests. Unknown keys around `data` are stepped over.
+//! Used by the walk of requests. Invariant: events are read one by one from borrowed text, so that memory stays within
+//! some tens of bytes a byte of text. Unknown keys around `data` are stepped over.
 
-use super::event::{Event, Fields, Item, read_sample_rate, read_time};
-use crate::json_document::{self as json, Fault};
+use super::event::{Event, FIELDS_MAX, Fault, Fields, Item, read_sample_rate, read_time};
+use crate::decoded::{DecodeError, REQUEST_BYTES_MAX};
+use crate::json_value::{AnyValue, Attributes, Text, decode_error};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// An item of a batch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct JsonItem<'a>(pub(super) &'a RawValue);
+pub(super) struct JsonItem<'a>(&'a RawValue);
 
 /// The one event of a body, its time and sample rate lying elsewhere.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct JsonEvent<'a>(pub(super) &'a RawValue);
+pub(super) struct JsonEvent<'a>(&'a RawValue);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct HoneycombEvent<'a> {
+    #[serde(borrow)]
+    time: Option<&'a RawValue>,
+    #[serde(borrow)]
+    samplerate: AnyValue<'a>,
+    #[serde(borrow)]
+    data: Attributes<'a, FIELDS_MAX>,
+}
+
+/// The items of a batch.
+pub(super) fn items(bytes: &[u8]) -> Result<Vec<JsonItem<'_>>, DecodeError> {
+    let items = serde_json::from_str::<Vec<&RawValue>>(document(bytes)?.get());
+    let items = items.map_err(|error| DecodeError::Json {
+        line: 1,
+        column: 1,
+        problem: format!("{}; a batch is a list", problem(&error)),
+    })?;
+    Ok(items.into_iter().map(JsonItem).collect())
+}
+
+/// The event that a body is.
+pub(super) fn event(bytes: &[u8]) -> Result<JsonEvent<'_>, DecodeError> {
+    document(bytes).map(JsonEvent)
+}
+
+fn document(bytes: &[u8]) -> Result<&RawValue, DecodeError> {
+    if bytes.len() > REQUEST_BYTES_MAX {
+        return Err(DecodeError::TooLarge { bytes: bytes.len() });
+    }
+    serde_json::from_slice(bytes).map_err(|error| decode_error(&error))
+}
+
+/// The parser's words without its place, which counts from the start of a part.
+fn problem(error: &serde_json::Error) -> String {
+    match decode_error(error) {
+        DecodeError::Json { problem, .. } => problem,
+        other => other.to_string(),
+    }
+}
+
+/// Reads an object. (Serde by itself would also take a list of the fields' values.)
+fn object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Fault> {
+    if !raw.get().starts_with('{') {
+        return Err(Fault::Malformed("expected an object".to_owned()));
+    }
+    serde_json::from_str(raw.get()).map_err(|error| Fault::Malformed(problem(&error)))
+}
 
 impl<'a> Item<'a> for JsonItem<'a> {
     fn bytes(self) -> &'a [u8] {
@@ -25,18 +78,12 @@ impl<'a> Item<'a> for JsonItem<'a> {
     }
 
     fn read(self) -> Result<Event<'a>, Fault> {
-        let mut event = Event::default();
-        for (key, value) in json::members(self.0)? {
-            match &*key {
-                "time" => event.time_unix_nanos = time(value)?,
-                "samplerate" => {
-                    event.sample_rate = read_sample_rate(json::value(value)?.as_ref())?;
-                }
-                "data" => event.fields = fields(value)?,
-                _ => {}
-            }
-        }
-        Ok(event)
+        let event: HoneycombEvent<'_> = object(self.0)?;
+        Ok(Event {
+            time_unix_nanos: event.time.map_or(Ok(None), time)?,
+            sample_rate: read_sample_rate(event.samplerate.0.as_ref())?,
+            fields: Fields::new(event.data.0),
+        })
     }
 }
 
@@ -50,25 +97,18 @@ impl<'a> Item<'a> for JsonEvent<'a> {
     }
 
     fn read(self) -> Result<Event<'a>, Fault> {
-        Ok(Event { fields: fields(self.0)?, ..Event::default() })
+        let fields: Attributes<'_, FIELDS_MAX> = object(self.0)?;
+        Ok(Event { fields: Fields::new(fields.0), ..Event::default() })
     }
-}
-
-fn fields(raw: &RawValue) -> Result<Fields<'_>, Fault> {
-    let mut fields = Fields::default();
-    for (key, value) in json::members(raw)? {
-        if let Some(value) = json::value(value)? {
-            fields.push(json::raw_text(key), value);
-        }
-    }
-    Ok(fields)
 }
 
 /// A number is read from its digits, so that a fraction of a second stays exact.
 fn time(raw: &RawValue) -> Result<Option<u64>, Fault> {
     let text = match raw.get().as_bytes() {
-        [b'"', ..] => json::text(raw)?,
-        b"null" => return Ok(None),
+        [b'"', ..] => {
+            let text = serde_json::from_str::<Text<'_>>(raw.get());
+            text.map_err(|error| Fault::Malformed(problem(&error)))?.0
+        }
         _ => Cow::Borrowed(raw.get()),
     };
     read_time(&text)
@@ -82,8 +122,8 @@ mod tests {
     #[test]
     fn items_have_time_rate_and_data() {
         let check = |json: &str, time: Option<u64>, rate: Option<i64>, fields: usize| {
-            let raw = json::document(json.as_bytes()).expect("json");
-            let event = JsonItem(raw).read().expect("an event");
+            let event = JsonItem(document(json.as_bytes()).expect("json")).read();
+            let event = event.expect("an event");
             assert_eq!(event.time_unix_nanos, time, "{json}");
             assert_eq!(event.sample_rate, rate.map(DraftValue::Int), "{json}");
             assert_eq!(event.fields.len(), fields, "{json}");
@@ -104,13 +144,13 @@ mod tests {
     #[test]
     fn broken_items_say_what_is_wrong() {
         let check = |json: &str, expect: &str| {
-            let raw = json::document(json.as_bytes()).expect("json");
+            let raw = document(json.as_bytes()).expect("json");
             let Err(Fault::Malformed(words)) = JsonItem(raw).read() else { panic!("{json}") };
             assert!(words.contains(expect), "{words}");
         };
         check("7", "expected an object");
         check("[]", "expected an object");
-        check(r#"{"data":[]}"#, "expected an object");
+        check(r#"{"data":[]}"#, "expected an object of at most");
         check(r#"{"time":true}"#, "time `true` is not understood");
         check(r#"{"samplerate":-1}"#, "samplerate `-1` is not understood");
         check(r#"{"data":{"a":"\ud800"}}"#, "hex escape");

@@ -4,17 +4,16 @@
 //! that names its parent, with all it carries, for what comes apart cannot wait for the rest. Invariant: one bad event
 //! never fails its neighbours, and outcomes stand in the order of the events.
 
-use super::event::{Event, Item, read_sample_rate, read_time};
+use super::event::{Event, Fault, Item, read_sample_rate, read_time};
 use super::id::derived_span_id;
-use super::json::{JsonEvent, JsonItem};
 use super::response::Encoding;
 use super::span::{Annotation, Ids, span_event, span_link, span_parts};
+use super::{json, msgpack};
 use crate::decoded::{
     DecodeError, Decoded, EVENTS_MAX, IdUnit, LINKS_MAX, REJECTS_MAX, Refusal, RejectReason,
     Rejects,
 };
 use crate::draft::{Draft, DraftValue, RawText};
-use crate::json_document::{self as json, Fault};
 use fanal_model::{Resource, Scope, SpanBatchBuilder, SpanFields, SpanId, TraceId, Value, raw};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -63,9 +62,12 @@ pub fn decode_batch(
 ) -> Result<DecodedEvents, DecodeError> {
     match encoding {
         Encoding::Json => {
-            let items = json::items(json::document(bytes)?).map_err(|fault| not_a_list(&fault))?;
+            let items = json::items(bytes)?;
             check_count(items.len())?;
-            let items: Vec<JsonItem<'_>> = items.into_iter().map(JsonItem).collect();
+            Ok(decode_items(&items, context))
+        }
+        Encoding::Msgpack => {
+            let items = msgpack::items(bytes)?;
             Ok(decode_items(&items, context))
         }
     }
@@ -78,9 +80,17 @@ pub fn decode_event(
     context: &Context<'_>,
     headers: SingleEvent<'_>,
 ) -> Result<Decoded, DecodeError> {
-    let item = match encoding {
-        Encoding::Json => JsonEvent(json::document(bytes)?),
-    };
+    Ok(match encoding {
+        Encoding::Json => decode_item(json::event(bytes)?, context, headers),
+        Encoding::Msgpack => decode_item(msgpack::event(bytes)?, context, headers),
+    })
+}
+
+fn decode_item<'a>(
+    item: impl Item<'a>,
+    context: &Context<'_>,
+    headers: SingleEvent<'_>,
+) -> Decoded {
     let mut walk = Walk::new(context, 1);
     let outcome = item.read().and_then(|event| {
         let rate = Some(headers.sample_rate).filter(|text| !text.is_empty());
@@ -92,18 +102,11 @@ pub fn decode_event(
     if let Err(fault) = outcome {
         walk.refuse(0, &fault);
     }
-    Ok(walk.finish().decoded)
+    walk.finish().decoded
 }
 
-fn not_a_list(fault: &Fault) -> DecodeError {
-    let problem = match fault {
-        Fault::Malformed(words) => words.clone(),
-        Fault::Refused(refusal) => refusal.detail(IN_DIGITS),
-    };
-    DecodeError::Json { line: 1, column: 1, problem: format!("{problem}; a batch is a list") }
-}
-
-fn check_count(events: usize) -> Result<(), DecodeError> {
+/// Refuses a batch of too many events.
+pub(super) fn check_count(events: usize) -> Result<(), DecodeError> {
     if events > BATCH_EVENTS_MAX {
         let limit = BATCH_EVENTS_MAX;
         return Err(DecodeError::TooMany { what: "events", count: events, limit });

@@ -373,3 +373,83 @@ fn no_cut_and_no_changed_byte_panics() {
         }
     }
 }
+
+/// JSON of maps, lists, texts, booleans and whole numbers as `MessagePack`.
+fn packed(value: &serde_json::Value, out: &mut Vec<u8>) {
+    use fanal_base::cast::narrow;
+    use serde_json::Value;
+    let mut head = |tag: u8, length: usize| {
+        out.push(tag);
+        out.extend_from_slice(&narrow(length).to_be_bytes());
+    };
+    match value {
+        Value::Null => out.push(0xc0),
+        Value::Bool(flag) => out.push(if *flag { 0xc3 } else { 0xc2 }),
+        Value::Number(number) => {
+            out.push(0xd3);
+            out.extend_from_slice(&number.as_i64().expect("whole").to_be_bytes());
+        }
+        Value::String(text) => {
+            head(0xdb, text.len());
+            out.extend_from_slice(text.as_bytes());
+        }
+        Value::Array(items) => {
+            head(0xdd, items.len());
+            items.iter().for_each(|item| packed(item, out));
+        }
+        Value::Object(members) => {
+            head(0xdf, members.len());
+            for (key, value) in members {
+                packed(&Value::String(key.clone()), out);
+                packed(value, out);
+            }
+        }
+    }
+}
+
+#[test]
+fn msgpack_gives_the_same_as_json() {
+    let odd = r#"{"data":{"traceId":"order 7","spanId":"s","n":{"l":[1,null,"x",true]}}}"#;
+    let json = format!("[{SPAN_EVENT},{odd},{SPAN},{LINK},{{}},7]");
+    let value = serde_json::from_str(&json).expect("json");
+    let mut bytes = Vec::new();
+    packed(&value, &mut bytes);
+    // Keys of an object come in the order of the alphabet from one, and as written from the other.
+    let json = value.to_string();
+    let events = decode_batch(Encoding::Msgpack, &bytes, &CONTEXT).expect("decodes");
+    let is_taken: Vec<bool> = events.outcomes.iter().map(Option::is_none).collect();
+    assert_eq!(is_taken, [true, true, true, true, false, false]);
+    assert_eq!(rows(events.decoded.batch), batch_rows(&json).0);
+    for end in 0..bytes.len() {
+        let cut = decode_batch(Encoding::Msgpack, &bytes[..end], &CONTEXT);
+        assert!(matches!(cut, Err(DecodeError::Msgpack(_))), "{end}");
+    }
+    for at in 0..bytes.len() {
+        for flip in [0xff, 0x80, 0x01] {
+            let mut changed = bytes.clone();
+            changed[at] ^= flip;
+            if let Ok(events) = decode_batch(Encoding::Msgpack, &changed, &CONTEXT) {
+                events.decoded.batch.validate().expect("consistent");
+            }
+        }
+    }
+}
+
+#[test]
+fn texts_of_msgpack_that_are_none_refuse_their_event() {
+    let span = b"\x81\xa4data\x83\xaetrace.trace_id\xa17\xadtrace.span_id\xa13";
+    for rest in [&b"\xa4name\xa1\xff"[..], b"\xa1\xff\xa1x", b"\xa4more\xa1\xff"] {
+        let bytes = [&b"\x91"[..], span, rest].concat();
+        let events = decode_batch(Encoding::Msgpack, &bytes, &CONTEXT).expect("decodes");
+        let outcome = events.outcomes[0].as_ref().expect("refused");
+        assert!(outcome.contains("UTF-8"), "{outcome}");
+    }
+    for key in [&b"\xacservice.name"[..], b"\xaclibrary.name"] {
+        let bytes = [&b"\x91"[..], span, key, b"\xa1\xff"].concat();
+        let events = decode_batch(Encoding::Msgpack, &bytes, &CONTEXT).expect("decodes");
+        assert!(events.outcomes[0].is_some(), "{key:x?}");
+    }
+    let bytes = [&b"\x81\xaetrace.trace_id\xa17"[..]].concat();
+    let decoded = decode_event(Encoding::Msgpack, &bytes, &CONTEXT, SingleEvent::default());
+    assert_eq!(decoded.expect("decodes").batch.len(), 1);
+}

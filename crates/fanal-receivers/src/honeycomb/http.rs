@@ -3,7 +3,7 @@
 //! Senders feed it on port 8088: Honeycomb's own is 443, which needs a certificate, and that of its proxy Refinery is
 //! 8080, which too many other programs have.
 
-use super::answer;
+use super::answer::{self, Encodings};
 use crate::ingest::Ingest;
 use crate::listen::{self, Drained};
 use crate::post::{self, discard_early};
@@ -16,9 +16,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{any, get};
-use fanal_formats::honeycomb::{
-    Context, DecodedEvents, Encoding, SingleEvent, decode_batch, decode_event,
-};
+use fanal_formats::honeycomb::{Context, DecodedEvents, SingleEvent, decode_batch, decode_event};
 use fanal_pipeline::RequestRejection;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
@@ -58,7 +56,7 @@ async fn batch(State(ingest): State<Ingest>, dataset: Dataset, request: Request<
     }
     ingest.began();
     match receive_batch(&ingest, dataset, &parts, body).await {
-        Ok((encoding, outcomes)) => answer::batch(encoding, &outcomes),
+        Ok((encodings, outcomes)) => answer::batch(encodings.answer, &outcomes),
         Err(refusal) => refuse(&ingest, &refusal),
     }
 }
@@ -68,21 +66,21 @@ async fn receive_batch(
     dataset: Dataset,
     parts: &Parts,
     body: Body,
-) -> Result<(Encoding, Vec<Option<String>>), Refusal> {
-    let (dataset, encoding, body) = check(dataset, parts, body).await?;
+) -> Result<(Encodings, Vec<Option<String>>), Refusal> {
+    let (dataset, encodings, body) = check(dataset, parts, body).await?;
     let arrival_unix_nanos = ingest.pipeline.now_unix_nanos();
     let payload = post::read(ingest, parts, body).await?;
     let (tell, told) = oneshot::channel();
     let decoder = move |bytes: &[u8]| {
         let context = Context { dataset: &dataset, arrival_unix_nanos };
-        let DecodedEvents { decoded, outcomes } = decode_batch(encoding, bytes, &context)?;
+        let DecodedEvents { decoded, outcomes } = decode_batch(encodings.request, bytes, &context)?;
         // Whoever waits for it is below; one that went away needs no answer.
         let _ = tell.send(outcomes);
         Ok(decoded)
     };
     ingest.ingest(payload, decoder).await?;
     let outcomes = told.await;
-    outcomes.map(|outcomes| (encoding, outcomes)).map_err(|_| {
+    outcomes.map(|outcomes| (encodings, outcomes)).map_err(|_| {
         Refusal::lasting(RequestRejection::Internal, "outcomes of the events were lost")
     })
 }
@@ -107,7 +105,7 @@ async fn receive_event(
     parts: &Parts,
     body: Body,
 ) -> Result<Option<String>, Refusal> {
-    let (dataset, encoding, body) = check(dataset, parts, body).await?;
+    let (dataset, encodings, body) = check(dataset, parts, body).await?;
     let arrival_unix_nanos = ingest.pipeline.now_unix_nanos();
     let time = header_text(&parts.headers, "x-honeycomb-event-time");
     let sample_rate = header_text(&parts.headers, "x-honeycomb-samplerate");
@@ -115,7 +113,7 @@ async fn receive_event(
     let decoder = move |bytes: &[u8]| {
         let context = Context { dataset: &dataset, arrival_unix_nanos };
         let headers = SingleEvent { time: &time, sample_rate: &sample_rate };
-        decode_event(encoding, bytes, &context, headers)
+        decode_event(encodings.request, bytes, &context, headers)
     };
     let accepted = ingest.ingest(payload, decoder).await?;
     Ok((accepted.rejected_spans > 0).then_some(accepted.message))
@@ -131,14 +129,14 @@ async fn check(
     dataset: Dataset,
     parts: &Parts,
     body: Body,
-) -> Result<(String, Encoding, Body), Refusal> {
+) -> Result<(String, Encodings, Body), Refusal> {
     let dataset = dataset.map_err(|error| {
         Refusal::lasting(RequestRejection::Invalid, format!("dataset is no text: {error}"))
     });
-    let encoding = answer::encoding_of(&parts.headers)
+    let encodings = answer::encodings(&parts.headers)
         .map_err(|message| Refusal::lasting(RequestRejection::Unsupported, message));
-    match (dataset, encoding) {
-        (Ok(Path(dataset)), Ok(encoding)) => Ok((dataset, encoding, body)),
+    match (dataset, encodings) {
+        (Ok(Path(dataset)), Ok(encodings)) => Ok((dataset, encodings, body)),
         (Err(refusal), _) | (_, Err(refusal)) => {
             discard_early(parts, body).await;
             Err(refusal)

@@ -82,6 +82,36 @@ async fn each_event_has_its_status_in_order() {
 }
 
 #[tokio::test]
+async fn msgpack_is_answered_in_msgpack_where_clients_read_it() {
+    // A span `packed` and an event without a trace, each with its data alone.
+    let span = b"\x81\xa4data\x83\xaetrace.trace_id\xa17\xadtrace.span_id\xa13\xa4name\xa6packed";
+    let body = [&b"\x92"[..], span, b"\x81\xa4data\x80"].concat();
+    for (content_type, answered) in
+        [("application/msgpack", "application/msgpack"), ("application/x-msgpack", JSON)]
+    {
+        let door = Door::open(DOOR).await;
+        let headers = [("content-type", content_type), ("content-encoding", "zstd")];
+        let packed = payload::zstd(&body);
+        let answer = post(door.address, "/1/batch/shop", &headers, &packed).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(answered)));
+        if answered == JSON {
+            assert!(answer.text().starts_with(r#"[{"status":202},{"status":400,"#));
+        } else {
+            let head = b"\xdd\0\0\0\x02\x81\xa6status\xcd\0\xca\x82\xa6status\xcd\x01\x90\xa5error";
+            assert!(answer.body.starts_with(head), "{:x?}", answer.body);
+        }
+        assert_eq!(door.store.names(), ["packed"]);
+        let headers = [("content-type", content_type)];
+        let answer = post(door.address, "/1/batch/shop", &headers, &body[..20]).await;
+        check_refused(&answer, 400, "msgpack is broken at byte", None);
+        let alone = &span[6..];
+        let answer = post(door.address, "/1/events/shop", &headers, alone).await;
+        assert_eq!((answer.status, answer.text()), (200, ""));
+        assert_eq!(door.store.names(), ["packed", "packed"]);
+    }
+}
+
+#[tokio::test]
 async fn single_events_are_stored_and_named_by_dataset_and_headers() {
     let door = Door::open(DOOR).await;
     let body = br#"{"trace.trace_id":"7","trace.span_id":"3","name":"alone"}"#;
@@ -138,7 +168,7 @@ async fn broken_requests_are_refused_for_good() {
     check_refused(&answer, 415, "`br` is not supported", None);
     let headers = [("content-type", "application/x-protobuf")];
     let answer = post(door.address, "/1/batch/shop", &headers, b"").await;
-    check_refused(&answer, 415, "send events as application/json", None);
+    check_refused(&answer, 415, "send events as application/json or application/msgpack", None);
     let answer = post(door.address, "/1/batch/%ff", &[], b"[]").await;
     check_refused(&answer, 400, "dataset is no text", None);
     let answer = post(door.address, "/1/events/shop", &[], b"[]").await;

@@ -1,4 +1,4 @@
-//! Any bytes as a batch of Honeycomb events; every event has an outcome, and what is accepted must be writable.
+//! Any bytes as a batch of Honeycomb events in either encoding; every event has an outcome, and what is accepted must be writable.
 #![no_main]
 
 use fanal_formats::honeycomb::{Context, Encoding, decode_batch};
@@ -7,9 +7,11 @@ use fanal_model::IndexedBatch;
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(|input: (bool, &[u8])| {
+    let (is_msgpack, bytes) = input;
+    let encoding = if is_msgpack { Encoding::Msgpack } else { Encoding::Json };
     let context = Context { dataset: "fuzz", arrival_unix_nanos: 1 };
-    let Ok(events) = decode_batch(Encoding::Json, bytes, &context) else { return };
+    let Ok(events) = decode_batch(encoding, bytes, &context) else { return };
     let refused = events.outcomes.iter().flatten().count();
     let decoded = events.decoded;
     assert_eq!(u64::try_from(refused), Ok(decoded.rejected_spans));
