@@ -19,7 +19,7 @@ const PURGE_DELAY_MILLIS: c_long = 500;
 
 /// Resident bytes from which on freed memory is not kept: the default budgets are used by then, and an overload of ten
 /// minutes was seen to add a hundred megabytes of freed memory to them.
-const LARGE_BYTES: u64 = 384 << 20;
+const LARGE_BYTES: u64 = 320 << 20;
 /// Time between two looks at that.
 const LOOK: Duration = Duration::from_millis(200);
 

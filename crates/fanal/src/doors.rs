@@ -83,3 +83,42 @@ pub(crate) fn in_use(name: &str, flag: &str, address: SocketAddr) -> String {
          with --ports ephemeral"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(name: &'static str, address: Option<SocketAddr>) -> ReceiversConfig {
+        let mut config = ReceiversConfig::default();
+        config.addresses.values_mut().for_each(|address| *address = None);
+        config.addresses.insert(name, address);
+        config
+    }
+
+    #[test]
+    fn only_the_usual_port_of_an_older_protocol_may_be_taken() {
+        let check = |name: &str, port: Option<u16>, kind: io::ErrorKind, expect: bool| {
+            let receiver = RECEIVERS.iter().find(|one| one.name == name).expect("listed");
+            let mut address: SocketAddr = receiver.default_address.parse().expect("an address");
+            address.set_port(port.unwrap_or(address.port()));
+            let error = io::Error::from(kind);
+            assert_eq!(can_do_without(receiver, address, &error), expect, "{name} {port:?} {kind}");
+        };
+        check("zipkin", None, io::ErrorKind::AddrInUse, true);
+        check("zipkin", None, io::ErrorKind::PermissionDenied, false);
+        check("zipkin", Some(19_411), io::ErrorKind::AddrInUse, false);
+        check("otlp_grpc", None, io::ErrorKind::AddrInUse, false);
+    }
+
+    #[tokio::test]
+    async fn receivers_that_are_on_are_opened_and_a_taken_port_is_told_with_its_flag() {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        let opened = open(&config("zipkin", Some(free))).await.expect("opens");
+        assert_eq!(opened.iter().map(Opened::name).collect::<Vec<_>>(), ["zipkin"]);
+        let taken = opened[0].local_addr().expect("bound");
+        let refused = open(&config("jaeger_http", Some(taken))).await.err().expect("is in use");
+        let text = format!("{refused:#}");
+        assert!(text.contains("--jaeger-http-address") && text.contains("jaeger_http"), "{text}");
+        assert!(open(&config("zipkin", None)).await.expect("opens").is_empty());
+    }
+}
