@@ -84,11 +84,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let binary = build_all()?;
     let folder = target_folder().join("bench");
     let mut report = Report::default();
-    for group in GROUPS.into_iter().chain([AGAIN]) {
-        let is_asked_for = |only: &String| only == group;
-        if options.only.as_ref().map_or(group != AGAIN, is_asked_for) {
-            measure(group, &binary, &folder, options, &mut report)?;
-        }
+    let groups = options.only.as_deref().map_or_else(|| GROUPS.to_vec(), |only| vec![only]);
+    for group in groups {
+        measure(group, &binary, &folder, options, &mut report)?;
     }
     println!("\n{}", report.to_markdown());
     Ok(())

@@ -5,9 +5,10 @@
 
 use crate::decoded::{Refusal, RejectReason};
 use crate::draft::{DraftValue, RawText};
+use crate::json::{Text, problem};
 use fanal_model::{ValueRef, nested};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
@@ -26,19 +27,8 @@ impl From<Refusal> for Fault {
     }
 }
 
-/// Text, borrowed where it has no escapes.
-#[derive(Debug, Default)]
-struct Text<'a>(Cow<'a, str>);
-
 /// A key of an object and its value.
 pub(crate) type Member<'a> = (Cow<'a, str>, &'a RawValue);
-
-/// The parser's words without its place, which counts from the start of a part.
-fn problem(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    text.strip_suffix(&place).unwrap_or(&text).to_owned()
-}
 
 /// The members of an object in their order, also those of one key.
 pub(crate) fn members(raw: &RawValue) -> Result<Vec<Member<'_>>, Fault> {
@@ -134,30 +124,6 @@ fn check_depth(depth: usize) -> Result<(), Refusal> {
         Ok(())
     } else {
         Err(Refusal::new(RejectReason::NestingDepth, depth))
-    }
-}
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("text")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Text(Cow::Owned(text.to_owned())))
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor)
     }
 }
 

@@ -258,7 +258,7 @@ impl<'a, 'r> Walk<'a, 'r> {
             kind: parts.kind as u8,
             status_code: parts.status as u8,
             resource: self.resource(parts.service)?,
-            scope: self.scope(parts.library_name, parts.library_version)?,
+            scope: self.scope(parts.scope_name, parts.scope_version)?,
             ..SpanFields::default()
         };
         self.draft.name = parts.name;

@@ -61,8 +61,8 @@ impl Annotation {
 #[derive(Debug, Default)]
 pub(super) struct SpanParts<'a> {
     pub(super) service: Option<RawText<'a>>,
-    pub(super) library_name: RawText<'a>,
-    pub(super) library_version: RawText<'a>,
+    pub(super) scope_name: RawText<'a>,
+    pub(super) scope_version: RawText<'a>,
     pub(super) name: RawText<'a>,
     pub(super) trace_state: RawText<'a>,
     pub(super) status_message: RawText<'a>,
@@ -89,8 +89,8 @@ pub(super) fn span_parts(event: Event<'_>, arrival_unix_nanos: u64) -> SpanParts
     };
     let mut parts = SpanParts {
         service: take_service(&mut fields),
-        library_name: fields.take_text("library.name").unwrap_or_default(),
-        library_version: fields.take_text("library.version").unwrap_or_default(),
+        scope_name: fields.take_text("library.name").unwrap_or_default(),
+        scope_version: fields.take_text("library.version").unwrap_or_default(),
         name: fields.take_text("name").unwrap_or_default(),
         trace_state: fields.take_text("trace.trace_state").unwrap_or_default(),
         kind: take_kind(&mut fields),
