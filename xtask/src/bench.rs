@@ -4,6 +4,7 @@
 //! its cores with the server, so rates are lower bounds and CPU a span is the figure to compare.
 
 mod ask;
+mod dialects;
 mod report;
 mod screen;
 mod server;
@@ -38,8 +39,8 @@ pub(crate) struct Options {
 }
 
 /// The groups of rows, in their order.
-const GROUPS: [&str; 8] =
-    ["idle", "grpc", "long", "http", "acknowledged", "size", "screen", "questions"];
+const GROUPS: [&str; 9] =
+    ["idle", "grpc", "long", "http", "dialects", "acknowledged", "size", "screen", "questions"];
 /// Measured only where it is asked for: the questions once more, on what the last run with questions left behind.
 const AGAIN: &str = "again";
 
@@ -105,6 +106,7 @@ fn measure(
         "long" if options.long_seconds == 0 => Ok(()),
         "long" => ingest(binary, folder, "grpc", options.long_seconds, 0.65e6, report),
         "http" => ingest(binary, folder, "http", options.seconds, 0.0, report),
+        "dialects" => dialects::ingest(binary, folder, options.seconds, report),
         "acknowledged" => acknowledgement(binary, folder, options.seconds, report),
         AGAIN => again(binary, folder, report),
         "size" => {

@@ -7,6 +7,7 @@
 mod attributes;
 mod config;
 pub mod demo;
+mod dialects;
 mod draft;
 mod generator;
 mod names;
@@ -18,6 +19,7 @@ mod template;
 mod truth;
 
 pub use config::{GeneratorConfig, TraceSizes};
+pub use dialects::{Dialect, DialectMessage};
 pub use generator::Generator;
 pub use otlp::encode_request;
 pub use random::{Random, Weights};

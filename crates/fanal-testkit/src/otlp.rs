@@ -60,30 +60,30 @@ impl Message {
         write_varint(field << 3 | wire_type, &mut self.bytes);
     }
 
-    fn varint(&mut self, field: u64, value: u64) {
+    pub(crate) fn varint(&mut self, field: u64, value: u64) {
         self.tag(field, 0);
         write_varint(value, &mut self.bytes);
     }
 
-    fn fixed64(&mut self, field: u64, value: u64) {
+    pub(crate) fn fixed64(&mut self, field: u64, value: u64) {
         self.tag(field, 1);
         self.bytes.extend_from_slice(&value.to_le_bytes());
     }
 
-    fn bytes(&mut self, field: u64, value: &[u8]) {
+    pub(crate) fn bytes(&mut self, field: u64, value: &[u8]) {
         self.tag(field, 2);
         write_varint(cast::wide(value.len()), &mut self.bytes);
         self.bytes.extend_from_slice(value);
     }
 
     /// Bytes that are left out when empty, as protobuf's defaults are.
-    fn text(&mut self, field: u64, value: &str) {
+    pub(crate) fn text(&mut self, field: u64, value: &str) {
         if !value.is_empty() {
             self.bytes(field, value.as_bytes());
         }
     }
 
-    fn message(&mut self, field: u64, inner: &Self) {
+    pub(crate) fn message(&mut self, field: u64, inner: &Self) {
         self.bytes(field, &inner.bytes);
         let base = self.bytes.len() - inner.bytes.len();
         let moved = inner.marks.iter().map(|mark| Mark { offset: base + mark.offset, ..*mark });

@@ -199,22 +199,32 @@ pub(crate) struct TraceArgs {
     pub(crate) output: Output,
 }
 
-/// A transport of OTLP.
+/// What is spoken to a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Protocol {
-    /// gRPC
+    /// OTLP over gRPC
     Grpc,
-    /// HTTP with protobuf bodies
+    /// OTLP over HTTP with protobuf bodies
     Http,
+    /// Jaeger's compact thrift over UDP, which nobody acknowledges: give a rate that the server can take
+    JaegerCompact,
+    /// Jaeger over gRPC
+    JaegerGrpc,
+    /// Zipkin's version 2 in JSON
+    ZipkinJson,
+    /// Zipkin's version 2 in protobuf
+    ZipkinProtobuf,
+    /// Version 0.5 of the API of Datadog's agent
+    Datadog,
 }
 
 /// `fanal load`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LoadArgs {
-    /// Address of an OTLP receiver; port 4317 for gRPC and 4318 for HTTP when absent
+    /// Address of a receiver; the usual one of the protocol on this machine when absent
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) target: Option<String>,
-    /// Transport
+    /// Protocol
     #[arg(long, value_enum, default_value_t = Protocol::Grpc)]
     pub(crate) protocol: Protocol,
     /// Spans a second; 0 sends as fast as the server acknowledges

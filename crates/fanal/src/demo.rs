@@ -33,7 +33,7 @@ async fn run_shop(otlp_http: SocketAddr) {
     let now = SystemClock.now_unix_nanos();
     let past = u64::try_from(PAST.as_nanos()).unwrap_or(0);
     let mut shop = Shop::new(now, now.saturating_sub(past));
-    let mut sender = HttpSender::new(&otlp_http.to_string());
+    let mut sender = HttpSender::otlp(&otlp_http.to_string());
     tracing::info!("the demo shop is open; it sends traces to {otlp_http}");
     loop {
         let mut traces = vec![shop.next_trace()];

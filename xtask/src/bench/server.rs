@@ -21,7 +21,7 @@ pub(super) struct Server {
     binary: PathBuf,
     pub(super) ui: String,
     pub(super) otlp_http: String,
-    otlp_grpc: String,
+    addresses: Value,
 }
 
 impl Server {
@@ -58,7 +58,7 @@ impl Server {
             binary: binary.to_owned(),
             ui: String::new(),
             otlp_http: String::new(),
-            otlp_grpc: String::new(),
+            addresses: Value::Null,
         };
         while !ready_file.exists() {
             if server.child.try_wait()?.is_some() || begun.elapsed() > READY_MAX {
@@ -67,18 +67,26 @@ impl Server {
             std::thread::sleep(POLL);
         }
         let took = begun.elapsed().as_secs_f64();
-        let addresses: Value = serde_json::from_slice(&std::fs::read(&ready_file)?)?;
-        let address = |name: &str| addresses[name].as_str().unwrap_or_default().to_owned();
-        server.ui = address("ui");
-        server.otlp_http = address("otlp_http");
-        server.otlp_grpc = address("otlp_grpc");
+        server.addresses = serde_json::from_slice(&std::fs::read(&ready_file)?)?;
+        server.ui = server.address("ui").to_owned();
+        server.otlp_http = server.address("otlp_http").to_owned();
         Ok((server, took))
     }
 
-    /// Runs `fanal load` against it and answers its JSON report.
+    /// Where it listens under a name of the ready file.
+    fn address(&self, name: &str) -> &str {
+        self.addresses[name].as_str().unwrap_or_default()
+    }
+
+    /// Runs `fanal load` against it over OTLP and answers its JSON report.
     pub(super) fn load(&self, flags: &[&str]) -> Result<Value> {
         let over_http = flags.windows(2).any(|pair| pair == ["--protocol", "http"]);
-        let target = if over_http { &self.otlp_http } else { &self.otlp_grpc };
+        self.load_door(if over_http { "otlp_http" } else { "otlp_grpc" }, flags)
+    }
+
+    /// Runs `fanal load` against one of its doors and answers its JSON report.
+    pub(super) fn load_door(&self, door: &str, flags: &[&str]) -> Result<Value> {
+        let target = self.address(door);
         let pid = self.child.id().to_string();
         let mut command = Command::new(&self.binary);
         command.args(["load", "--output", "json", "--pid", &pid, "--target", target]).args(flags);
@@ -89,6 +97,12 @@ impl Server {
     /// The storage part of the status.
     pub(super) fn status(&self) -> Result<Value> {
         Ok(ask::get_json(&self.ui, "/fanal/v1/status")?["storage"].take())
+    }
+
+    /// Spans that were accepted since it started.
+    pub(super) fn accepted_spans(&self) -> Result<f64> {
+        let status = ask::get_json(&self.ui, "/fanal/v1/status")?;
+        super::number(&status["ingest"], "accepted_spans")
     }
 
     /// Waits until every span lies in a block and blocks are compacted; answers the storage part of the status.

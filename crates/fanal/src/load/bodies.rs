@@ -1,5 +1,6 @@
 //! Request bodies for the load: templates made once from the generator, patched for each request.
 
+use super::foreign::ForeignBodies;
 use crate::cli::LoadArgs;
 use anyhow::{Context, ensure};
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use fanal_model::TraceId;
 use fanal_query::parse_duration;
 use fanal_testkit::{BodyTemplate, GeneratorConfig, TraceSizes};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Templates that take turns, so that requests differ.
 const TEMPLATES: u64 = 32;
@@ -17,7 +19,7 @@ const AGE_NANOS: u64 = 1_000_000_000;
 /// One request.
 #[derive(Debug)]
 pub(super) struct Body {
-    /// OTLP protobuf.
+    /// As sent.
     pub(super) bytes: Bytes,
     /// Spans in it, second copies included.
     pub(super) span_count: u64,
@@ -31,6 +33,8 @@ pub(super) struct Body {
 #[derive(Debug)]
 pub(super) struct Bodies {
     templates: Vec<BodyTemplate>,
+    /// In place of the templates, where the protocol is not OTLP.
+    foreign: Option<Mutex<ForeignBodies>>,
     sequence: AtomicU64,
     spans: AtomicU64,
     spread_nanos: u64,
@@ -48,6 +52,16 @@ impl Bodies {
                 format!("--trace-sizes {text}: write pairs such as 1:30,8:50,1000:1")
             })?;
         }
+        let foreign = ForeignBodies::new(
+            args.protocol,
+            config.clone(),
+            args.seed,
+            args.spans_per_request,
+        );
+        ensure!(
+            foreign.is_none() || args.acknowledged.is_none(),
+            "--acknowledged is for OTLP: messages of other protocols hold parts of traces"
+        );
         let spread_nanos =
             parse_duration(&args.spread).map_err(|error| anyhow::anyhow!("--spread: {error}"))?;
         let templates = (0..TEMPLATES)
@@ -58,6 +72,7 @@ impl Bodies {
             .collect();
         Ok(Self {
             templates,
+            foreign: foreign.map(Mutex::new),
             sequence: AtomicU64::new(0),
             spans: AtomicU64::new(0),
             spread_nanos,
@@ -67,15 +82,16 @@ impl Bodies {
 
     /// The next body, or `None` once `spans_max` spans were given out.
     pub(super) fn next(&self, spans_max: u64) -> Option<Body> {
+        if let Some(foreign) = &self.foreign {
+            return self.next_foreign(foreign, spans_max);
+        }
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
         let template = &self.templates[cast::size(sequence % TEMPLATES)];
         let before = self.spans.fetch_add(template.span_count(), Ordering::Relaxed);
         if before >= spans_max {
             return None;
         }
-        // With a known total, time passes from the beginning of the spread to now as spans are sent.
-        let left = u128::from(spans_max - before) * u128::from(self.spread_nanos);
-        let age = u64::try_from(left / u128::from(spans_max)).unwrap_or(0) + AGE_NANOS;
+        let age = self.age_nanos(before, spans_max);
         let mut bytes = Vec::with_capacity(template.byte_count());
         let base = SystemClock.now_unix_nanos().saturating_sub(age);
         template.instantiate(&mut bytes, sequence, base);
@@ -91,6 +107,23 @@ impl Bodies {
             trace_count: template.truths().len(),
             traces,
         })
+    }
+
+    fn next_foreign(&self, foreign: &Mutex<ForeignBodies>, spans_max: u64) -> Option<Body> {
+        let before = self.spans.load(Ordering::Relaxed);
+        if before >= spans_max {
+            return None;
+        }
+        let age = self.age_nanos(before, spans_max);
+        let body = foreign.lock().unwrap_or_else(PoisonError::into_inner).next(age)?;
+        self.spans.fetch_add(body.span_count, Ordering::Relaxed);
+        Some(body)
+    }
+
+    /// With a known total, time passes from the beginning of the spread to now as spans are sent.
+    fn age_nanos(&self, sent: u64, spans_max: u64) -> u64 {
+        let left = u128::from(spans_max - sent) * u128::from(self.spread_nanos);
+        u64::try_from(left / u128::from(spans_max)).unwrap_or(0) + AGE_NANOS
     }
 }
 

@@ -1,4 +1,4 @@
-//! OTLP over gRPC with bodies that are sent as they are: no generated types, no copy.
+//! gRPC with bodies that are sent as they are: no generated types, no copy.
 //!
 //! A clone shares the connection, which is opened when needed and again when it broke.
 
@@ -16,7 +16,11 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
-const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+/// Where OTLP is sent.
+pub(super) const OTLP_EXPORT: &str =
+    "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+/// Where Jaeger's batches are sent.
+pub(super) const JAEGER_POST_SPANS: &str = "/jaeger.api_v2.CollectorService/PostSpans";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// HTTP/2 flow control windows, in bytes.
 const WINDOW_BYTES: u32 = 8 << 20;
@@ -32,17 +36,17 @@ type Message = Full<bytes::buf::Chain<Cursor<[u8; PREFIX_BYTES]>, Bytes>>;
 #[derive(Debug, Clone)]
 pub(super) struct GrpcSender {
     target: Arc<str>,
-    export: Uri,
+    method: Uri,
     connection: Arc<Mutex<Option<SendRequest<Message>>>>,
 }
 
 impl GrpcSender {
-    pub(super) async fn connect(target: &str) -> anyhow::Result<Self> {
-        let export = format!("http://{target}{EXPORT}")
+    pub(super) async fn connect(target: &str, method: &str) -> anyhow::Result<Self> {
+        let method = format!("http://{target}{method}")
             .parse()
             .with_context(|| format!("--target {target}: write HOST:PORT"))?;
-        let sender = Self { target: target.into(), export, connection: Arc::default() };
-        let why = || format!("cannot reach an OTLP/gRPC receiver at {target}");
+        let sender = Self { target: target.into(), method, connection: Arc::default() };
+        let why = || format!("cannot reach a gRPC receiver at {target}");
         sender.open().await.with_context(why)?;
         Ok(sender)
     }
@@ -76,7 +80,7 @@ impl GrpcSender {
         prefix[1..].copy_from_slice(&u32::try_from(body.len())?.to_be_bytes());
         let mut connection = self.open().await?;
         connection.ready().await?;
-        let request = Request::post(self.export.clone())
+        let request = Request::post(self.method.clone())
             .header(CONTENT_TYPE, "application/grpc")
             .header(TE, "trailers")
             .body(Full::new(Cursor::new(prefix).chain(body)))?;

@@ -1,4 +1,4 @@
-//! OTLP over HTTP/1.1 with protobuf bodies: one connection a request in flight, kept open.
+//! HTTP/1.1: one connection a request in flight, kept open.
 
 use super::grpc::rejected_spans;
 use super::{Answer, RETRY_AFTER};
@@ -13,22 +13,37 @@ use tokio::net::TcpStream;
 /// Largest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
+/// Where each protocol is sent, and what its bodies are.
+pub(super) const OTLP_PATH: &str = "/v1/traces";
+pub(super) const ZIPKIN_PATH: &str = "/api/v2/spans";
+pub(super) const DATADOG_PATH: &str = "/v0.5/traces";
+pub(super) const PROTOBUF: &str = "application/x-protobuf";
+pub(super) const JSON: &str = "application/json";
+pub(super) const MSGPACK: &str = "application/msgpack";
+
 /// Sends over one connection, which is opened when needed; a clone has its own.
 #[derive(Debug)]
 pub(crate) struct HttpSender {
     target: String,
+    path: &'static str,
+    content_type: &'static str,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Clone for HttpSender {
     fn clone(&self) -> Self {
-        Self::new(&self.target)
+        Self::new(&self.target, self.path, self.content_type)
     }
 }
 
 impl HttpSender {
-    pub(crate) fn new(target: &str) -> Self {
-        Self { target: target.to_owned(), connection: None }
+    /// To an OTLP receiver.
+    pub(crate) fn otlp(target: &str) -> Self {
+        Self::new(target, OTLP_PATH, PROTOBUF)
+    }
+
+    pub(super) fn new(target: &str, path: &'static str, content_type: &'static str) -> Self {
+        Self { target: target.to_owned(), path, content_type, connection: None }
     }
 
     pub(crate) async fn send(&mut self, body: Bytes) -> Answer {
@@ -54,9 +69,9 @@ impl HttpSender {
         };
         let connection = self.connection.insert(connection);
         connection.ready().await?;
-        let request = http::Request::post("/v1/traces")
+        let request = http::Request::post(self.path)
             .header(HOST, &self.target)
-            .header(CONTENT_TYPE, "application/x-protobuf")
+            .header(CONTENT_TYPE, self.content_type)
             .body(Full::new(body))?;
         let response = connection.send_request(request).await?;
         let status = response.status();
@@ -71,7 +86,10 @@ impl HttpSender {
             .map_err(|error| anyhow::anyhow!("{error}"))?
             .to_bytes();
         Ok(match status.as_u16() {
-            200 => Answer::Accepted { rejected_spans: rejected_spans(&body) },
+            200 if self.path == OTLP_PATH => {
+                Answer::Accepted { rejected_spans: rejected_spans(&body) }
+            }
+            200 | 202 => Answer::Accepted { rejected_spans: 0 },
             429 | 502 | 503 | 504 => Answer::Retry { after, why: status.to_string() },
             _ => Answer::Refused { why: status.to_string() },
         })

@@ -1,13 +1,16 @@
 //! `fanal load`: sends generated traces to a server, as fast as asked, and says what came of it.
 //!
-//! Bodies are patched copies of templates, so that the load costs little beside the server it shares the machine with.
+//! Bodies of OTLP are patched copies of templates, so that the load costs little beside the server it shares the machine
+//! with; those of other protocols are made one by one, which costs more.
 
 mod bodies;
+mod foreign;
 mod grpc;
 mod http;
 mod pace;
 mod process;
 mod report;
+mod udp;
 
 pub(crate) use http::HttpSender;
 
@@ -46,13 +49,50 @@ pub(crate) enum Answer {
 enum Sender {
     Grpc(grpc::GrpcSender),
     Http(http::HttpSender),
+    Udp(udp::UdpSender),
+}
+
+/// Where a protocol is spoken.
+#[derive(Debug, Clone, Copy)]
+struct Route {
+    /// The usual address.
+    target: &'static str,
+    transport: Transport,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Transport {
+    /// To a method.
+    Grpc(&'static str),
+    /// To a path, with a content type.
+    Http(&'static str, &'static str),
+    Udp,
+}
+
+impl Route {
+    fn of(protocol: Protocol) -> Self {
+        use Transport::{Grpc, Http, Udp};
+        let (target, transport) = match protocol {
+            Protocol::Grpc => ("127.0.0.1:4317", Grpc(grpc::OTLP_EXPORT)),
+            Protocol::Http => ("127.0.0.1:4318", Http(http::OTLP_PATH, http::PROTOBUF)),
+            Protocol::JaegerCompact => ("127.0.0.1:6831", Udp),
+            Protocol::JaegerGrpc => ("127.0.0.1:14250", Grpc(grpc::JAEGER_POST_SPANS)),
+            Protocol::ZipkinJson => ("127.0.0.1:9411", Http(http::ZIPKIN_PATH, http::JSON)),
+            Protocol::ZipkinProtobuf => ("127.0.0.1:9411", Http(http::ZIPKIN_PATH, http::PROTOBUF)),
+            Protocol::Datadog => ("127.0.0.1:8126", Http(http::DATADOG_PATH, http::MSGPACK)),
+        };
+        Self { target, transport }
+    }
 }
 
 impl Sender {
-    async fn connect(protocol: Protocol, target: &str) -> anyhow::Result<Self> {
-        Ok(match protocol {
-            Protocol::Grpc => Self::Grpc(grpc::GrpcSender::connect(target).await?),
-            Protocol::Http => Self::Http(http::HttpSender::new(target)),
+    async fn connect(transport: Transport, target: &str) -> anyhow::Result<Self> {
+        Ok(match transport {
+            Transport::Grpc(method) => Self::Grpc(grpc::GrpcSender::connect(target, method).await?),
+            Transport::Http(path, content_type) => {
+                Self::Http(http::HttpSender::new(target, path, content_type))
+            }
+            Transport::Udp => Self::Udp(udp::UdpSender::connect(target).await?),
         })
     }
 
@@ -61,6 +101,7 @@ impl Sender {
             match self {
                 Self::Grpc(sender) => sender.send(body).await,
                 Self::Http(sender) => sender.send(body).await,
+                Self::Udp(sender) => sender.send(&body).await,
             }
         };
         tokio::time::timeout(REQUEST_TIMEOUT, sent).await.unwrap_or_else(|_| Answer::Retry {
@@ -87,10 +128,8 @@ pub(crate) async fn run(args: &LoadArgs) -> anyhow::Result<String> {
         .map(Duration::from_nanos)?;
     anyhow::ensure!(args.connections > 0, "--connections must be at least 1");
     anyhow::ensure!(args.in_flight > 0, "--in-flight must be at least 1");
-    let target = args.target.clone().unwrap_or_else(|| match args.protocol {
-        Protocol::Grpc => "127.0.0.1:4317".to_owned(),
-        Protocol::Http => "127.0.0.1:4318".to_owned(),
-    });
+    let route = Route::of(args.protocol);
+    let target = args.target.clone().unwrap_or_else(|| route.target.to_owned());
     let bodies = Bodies::new(args)?;
     let acknowledged = match &args.acknowledged {
         Some(path) => {
@@ -99,7 +138,7 @@ pub(crate) async fn run(args: &LoadArgs) -> anyhow::Result<String> {
         }
         None => None,
     };
-    let first = Sender::connect(args.protocol, &target).await?;
+    let first = Sender::connect(route.transport, &target).await?;
     let before = args.pid.map(ProcessUse::read).transpose()?;
     let start = Instant::now();
     let shared = Arc::new(Shared {
@@ -115,7 +154,7 @@ pub(crate) async fn run(args: &LoadArgs) -> anyhow::Result<String> {
         let sender = if connection == 0 {
             first.clone()
         } else {
-            Sender::connect(args.protocol, &target).await?
+            Sender::connect(route.transport, &target).await?
         };
         for _ in 0..args.in_flight {
             tasks.spawn(send_loop(Arc::clone(&shared), sender.clone()));
