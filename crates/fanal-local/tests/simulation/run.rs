@@ -418,6 +418,9 @@ impl Run {
         let store = open(&self.config, &self.world.clock, &disk).expect("opens");
         self.world.store = Arc::new(store);
         self.world.disk = disk;
+        // And those of the opening, before what it found counts: where only the process had ended, a power loss may
+        // still take back what it read, such as that retention dropped spans.
+        self.check_crashes();
         let mut model = self.world.model();
         for (tenant, own) in &mut model.tenants {
             let copies = check::copies(&self.world.store, tenant, own);

@@ -22,7 +22,9 @@ fn kept(batch: SpanBatch, into: &mut Vec<String>) {
             span.service_name(),
             span.start_unix_nanos() / 1_000,
             span.status_code().as_str(),
-            span.attributes().find(|(key, _)| *key == "url.path").map(|(_, value)| value.to_text().into_owned()),
+            span.attributes()
+                .find(|(key, _)| *key == "url.path")
+                .map(|(_, value)| value.to_text().into_owned()),
         ));
     }
 }

@@ -52,12 +52,8 @@ impl Bodies {
                 format!("--trace-sizes {text}: write pairs such as 1:30,8:50,1000:1")
             })?;
         }
-        let foreign = ForeignBodies::new(
-            args.protocol,
-            config.clone(),
-            args.seed,
-            args.spans_per_request,
-        );
+        let foreign =
+            ForeignBodies::new(args.protocol, config.clone(), args.seed, args.spans_per_request);
         ensure!(
             foreign.is_none() || args.acknowledged.is_none(),
             "--acknowledged is for OTLP: messages of other protocols hold parts of traces"

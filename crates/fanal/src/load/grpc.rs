@@ -17,8 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
 /// Where OTLP is sent.
-pub(super) const OTLP_EXPORT: &str =
-    "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+pub(super) const OTLP_EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 /// Where Jaeger's batches are sent.
 pub(super) const JAEGER_POST_SPANS: &str = "/jaeger.api_v2.CollectorService/PostSpans";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

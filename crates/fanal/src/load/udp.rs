@@ -20,9 +20,7 @@ impl UdpSender {
     pub(super) async fn send(&self, body: &[u8]) -> Answer {
         match self.0.send(body).await {
             Ok(_) => Answer::Accepted { rejected_spans: 0 },
-            Err(error) => {
-                Answer::Retry { after: RETRY_AFTER, why: format!("not sent: {error}") }
-            }
+            Err(error) => Answer::Retry { after: RETRY_AFTER, why: format!("not sent: {error}") },
         }
     }
 }
