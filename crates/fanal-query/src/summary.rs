@@ -2,7 +2,7 @@
 
 use crate::duplicates;
 use fanal_base::cast;
-use fanal_model::{IndexedBatch, InvalidBatch, SpanBatch, StatusCode, TraceId};
+use fanal_model::{IndexedBatch, InvalidBatch, SpanBatch, SpanId, StatusCode, TraceId};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -21,6 +21,8 @@ pub struct TraceSummary {
     pub span_count: u64,
     /// Spans with status ERROR.
     pub error_count: u64,
+    /// Spans whose parent is not in the trace.
+    pub orphan_count: u64,
     /// By service, most spans first, then by name.
     pub services: Vec<ServiceCount>,
 }
@@ -76,9 +78,18 @@ impl TraceSummary {
             root,
             span_count: cast::wide(spans.len()),
             error_count: services.iter().map(|service| service.error_count).sum(),
+            orphan_count: orphans(spans),
             services,
         }
     }
+}
+
+fn orphans(spans: &IndexedBatch) -> u64 {
+    let mut ids = spans.batch().span_ids.clone();
+    ids.sort_unstable();
+    let parents = spans.batch().parent_span_ids.iter();
+    let is_orphan = |parent: &&SpanId| !parent.is_zero() && ids.binary_search(parent).is_err();
+    cast::wide(parents.filter(is_orphan).count())
 }
 
 #[cfg(test)]
@@ -111,6 +122,7 @@ mod tests {
                 root: Some((truth.root_service, truth.root_name)),
                 span_count: truth.span_count,
                 error_count: truth.error_count,
+                orphan_count: 0,
                 services: services.collect(),
             };
             assert_eq!(found, expected);

@@ -45,8 +45,8 @@ impl Parameters {
     }
 
     /// The last value of a name, as most servers read a repeated one.
-    pub(crate) fn last<'a>(&'a self, name: &'a str) -> Option<&'a str> {
-        self.all(name).last()
+    pub(crate) fn last(&self, name: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The only value of a name. Fails when it is repeated.

@@ -51,18 +51,24 @@ impl Refusal {
 
 impl From<QueryError> for Refusal {
     fn from(error: QueryError) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let _ = write!(message, ": {cause}");
-            source = cause.source();
-        }
+        let message = chain(&error);
         let kind = error.kind();
         if matches!(kind, ErrorKind::Corrupt | ErrorKind::Internal) {
             tracing::error!("question failed: {message}");
         }
         Self::new(kind, message)
     }
+}
+
+/// An error with everything that caused it, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 #[cfg(test)]

@@ -56,6 +56,8 @@ pub(crate) struct App {
     pub(crate) given: ServerState,
     /// Whose spans are asked for; this version has one tenant.
     pub(crate) tenant: TenantId,
+    /// Copies of traces that are kept beyond retention.
+    pub(crate) archive: TenantId,
     pub(crate) http_counters: HttpCounters,
     started_unix_nanos: u64,
     questions: Semaphore,
@@ -68,6 +70,7 @@ impl App {
         given.query = given.query.with_page_spans_max(spans_max);
         Self {
             tenant: TenantId::default_tenant(),
+            archive: TenantId::archive(),
             http_counters: HttpCounters::default(),
             started_unix_nanos: given.clock.now_unix_nanos(),
             questions: Semaphore::new(given.limits.questions_max),
@@ -117,13 +120,16 @@ impl App {
         })
     }
 
-    /// A whole trace, from the cache while it is young; a refusal when no span of it is stored.
+    /// A whole trace, from the cache while it is young; a refusal when no span of it is stored, nor in the archive.
     pub(crate) async fn trace(&self, trace_id: TraceId) -> Result<Arc<Trace>, Refusal> {
         let now = self.given.clock.now_unix_nanos();
         if let Some(trace) = self.cache.get(trace_id, now, CACHED_TRACE_AGE_MAX_NANOS) {
             return Ok(trace);
         }
-        let found = self.ask(self.given.query.trace(&self.tenant, trace_id)).await?;
+        let mut found = self.ask(self.given.query.trace(&self.tenant, trace_id)).await?;
+        if found.is_none() {
+            found = self.ask(self.given.query.trace(&self.archive, trace_id)).await?;
+        }
         let trace = found
             .map(Arc::new)
             .ok_or_else(|| Refusal::not_found(format!("no span of trace {trace_id} is stored")))?;

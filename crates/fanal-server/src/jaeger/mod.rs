@@ -1,24 +1,32 @@
-//! Jaeger's HTTP query API (`/api/...`), so that its clients, Grafana and scripts work against Fanal unchanged.
+//! Jaeger's query APIs, so that its clients, its UI, Grafana and scripts work against Fanal unchanged.
 //!
-//! A request is read by `search` and `ids`, asked of the query crate, and written by `trace`, `tags` and
-//! `references` in the types of `types`. As Jaeger does, unknown parameters are ignored; unlike it, what a limit cut
-//! is told in `errors`. <https://www.jaegertracing.io/docs/latest/architecture/apis/>
+//! A request is read by `parameters` (older HTTP API, `/api`), `v3` (`/api/v3`) or the gRPC doors, asked of the query
+//! crate by `questions` and `metrics`, and written from what `adjust` shows: by `trace` in Jaeger's form, or as OTLP. As
+//! Jaeger does, unknown parameters are ignored; unlike it, what a limit cut is told.
+//! <https://www.jaegertracing.io/docs/latest/architecture/apis/>
 
+mod adjust;
 pub(crate) mod error;
+mod filter;
 mod handlers;
 mod ids;
+mod metrics;
+mod parameters;
+mod questions;
 mod references;
 mod search;
 mod tags;
 mod trace;
+mod transform;
 mod types;
+mod v3;
 
 #[cfg(test)]
 mod tests;
 
 use crate::state::App;
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use std::sync::Arc;
 
 /// Root of the API.
@@ -32,4 +40,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/operations", get(handlers::operations))
         .route("/traces", get(handlers::traces))
         .route("/traces/{id}", get(handlers::trace))
+        .route("/archive/{id}", post(handlers::archive))
+        .route("/transform", post(handlers::transform))
+        .nest("/metrics", metrics::routes())
+        .nest("/v3", v3::routes())
 }

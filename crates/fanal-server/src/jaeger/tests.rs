@@ -2,7 +2,8 @@
 
 use crate::limits::Limits;
 use crate::testing::{CHECKOUT, PING, Server, checkout, ping};
-use fanal_storage::MemoryStore;
+use fanal_model::TraceId;
+use fanal_storage::{MemoryStore, Projection, SpanStore as _, TenantId};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -288,4 +289,89 @@ async fn pretty_answers_are_indented_by_four() {
     check("?prettyPrint=false", "{\"data\"").await;
     check("?prettyPrint=", "{\"data\"").await;
     check("?unknown=1", "{\"data\"").await;
+}
+
+#[tokio::test]
+async fn an_archived_trace_is_copied_and_found_when_it_is_stored_nowhere_else() {
+    let store = Arc::new(MemoryStore::new());
+    let server = Server::over(Arc::clone(&store) as Arc<_>, Limits::default());
+    server.send(checkout()).await;
+    let answer = server.post(&format!("/api/archive/{CHECKOUT}"), "").await;
+    assert_eq!((answer.status, &answer.json()["data"]), (200, &json!([])));
+    let id = TraceId::parse_hex(CHECKOUT).expect("an id");
+    let archive = TenantId::archive();
+    let copies = store.traces(&archive, &[id], Projection::Full).await.expect("answers");
+    assert_eq!(copies[0].spans.len(), 3);
+    assert_eq!(server.post("/api/archive/def", "").await.status, 404);
+    assert_eq!(server.get("/api/archive/abc").await.status, 405);
+    store.append(&archive, ping(1)).await.expect("kept");
+    let found = data(&server, &format!("/api/traces/{PING}")).await;
+    assert_eq!(found[0]["spans"][0]["operationName"], "ping");
+    let both = data(&server, &format!("/api/traces?traceID={PING}&traceID={CHECKOUT}")).await;
+    assert_eq!(both.as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn otlp_is_transformed_and_not_stored() {
+    let server = Server::with_traces().await;
+    let otlp = server.get(&format!("/api/v3/traces/{CHECKOUT}?rawTraces=true")).await.json();
+    let answer = server.post("/api/transform", otlp["result"].to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let trace = &answer.json()["data"][0];
+    let stored = &data(&server, &format!("/api/traces/{CHECKOUT}")).await[0];
+    assert_eq!((&trace["spans"], &trace["processes"]), (&stored["spans"], &stored["processes"]));
+    let empty = Server::new();
+    let answer = empty.post("/api/transform", otlp["result"].to_string()).await;
+    assert_eq!(answer.json()["data"][0]["traceID"], CHECKOUT);
+    assert_eq!(empty.get(&format!("/api/traces/{CHECKOUT}")).await.status, 404);
+    let bad = empty.post("/api/transform", "{").await;
+    assert_eq!((bad.status, &bad.json()["errors"][0]["code"]), (400, &json!(400)));
+}
+
+#[tokio::test]
+async fn metrics_are_computed_from_spans() {
+    let server = Server::with_traces().await;
+    server.send(checkout()).await;
+    let family = async |path: &str| {
+        let answer = server.get_json(&format!("/api/metrics/{path}")).await;
+        let metrics = answer["metrics"].as_array().cloned().unwrap_or_default();
+        let last = |metric: &Value| {
+            let points = metric["metricPoints"].as_array().expect("points");
+            points.last().expect("a point")["gaugeValue"]["doubleValue"].clone()
+        };
+        (
+            answer["name"].clone(),
+            answer["type"].clone(),
+            metrics.iter().map(last).collect::<Vec<_>>(),
+            metrics,
+        )
+    };
+    let (name, kind, values, metrics) =
+        family("calls?service=shop&step=60000&ratePer=100000").await;
+    assert_eq!((name, kind), (json!("service_call_rate"), json!("GAUGE")));
+    assert_eq!(values, [json!(2.0 / 120.0)]);
+    assert_eq!(metrics[0]["labels"], json!([{"name": "service_name", "value": "shop"}]));
+    let points = metrics[0]["metricPoints"].as_array().expect("points");
+    assert_eq!(points.len(), 61);
+    assert_eq!(points[60]["timestamp"], "2023-11-14T22:13:21Z");
+    assert_eq!(points[0]["gaugeValue"]["doubleValue"], 0.0);
+    let (name, _, values, metrics) =
+        family("errors?service=pay&spanKind=client&spanKind=server&groupByOperation=true").await;
+    assert_eq!((name, values), (json!("service_operation_error_rate"), vec![json!(1.0)]));
+    assert_eq!(metrics[0]["labels"][1], json!({"name": "operation", "value": "charge"}));
+    assert_eq!(metrics[0]["metricPoints"][0]["gaugeValue"]["doubleValue"], "NaN");
+    let (_, _, values, _) = family("latencies?service=shop&quantile=0.5").await;
+    let millis = values[0].as_f64().expect("a number");
+    assert!((5.0..=20.0).contains(&millis), "{millis}");
+    assert_eq!(family("calls?service=pay").await.3, [json!(null); 0], "no span of kind server");
+    assert_eq!(server.get_json("/api/metrics/minstep").await["data"], 1);
+    for bad in [
+        "calls",
+        "latencies?service=a",
+        "latencies?service=a&quantile=2",
+        "calls?service=a&step=0",
+        "calls?service=a&lookback=99999999999&step=1",
+    ] {
+        assert_eq!(server.get(&format!("/api/metrics/{bad}")).await.status, 400, "{bad}");
+    }
 }

@@ -1,18 +1,13 @@
 //! A trace in Jaeger's form.
 //!
-//! Fed by the handlers with assembled traces. Unless the client asked for them raw, spans are adjusted as Jaeger does
-//! on read: tags sorted by key and logs by time, addresses dotted, SDK attributes moved to the process, links
-//! without a trace dropped. Clock skew is not corrected, which is Jaeger's default. Lost in this form: time below a
-//! microsecond, dropped counts, schema URLs, scope attributes, link attributes and states, the types of arrays.
+//! Fed with what `adjust` shows; read by the JSON answers and by the gRPC API. Lost in this form: dropped counts, schema
+//! URLs, scope attributes, link attributes and states, the types of arrays; in JSON, time below a microsecond too.
 
+use super::adjust::Shown;
 use super::types::{JaegerLog, JaegerProcess, JaegerSpan, JaegerTag, JaegerTrace};
-use super::{ids, references, tags};
+use super::{references, tags};
 use fanal_base::cast;
-use fanal_model::{EventRef, SpanRef, StatusCode, Value};
-use fanal_query::{Trace, TraceRow};
-
-/// Nanoseconds of a microsecond.
-const NANOS: u64 = 1000;
+use fanal_model::{EventRef, SpanKind, SpanRef, StatusCode, Value};
 
 /// Flag of a sampled span; OTLP's other bits mean other things in Jaeger.
 const FLAG_SAMPLED: u32 = 1;
@@ -20,129 +15,91 @@ const FLAG_SAMPLED: u32 = 1;
 /// Attribute in which Jaeger's own warnings travel.
 const WARNINGS_KEY: &str = "@jaeger@warnings";
 
-/// Keys that belong to the process although SDKs may set them on a span.
-const PROCESS_PREFIXES: [&str; 2] = ["telemetry.sdk.", "telemetry.distro."];
-
 /// Writes a trace.
-pub(crate) fn write(trace: &Trace, is_raw: bool) -> JaegerTrace {
-    let by_resource = vec![None; trace.spans.resources().len()];
-    let mut writer = Writer { trace, processes: Vec::new(), by_resource, is_raw };
-    let spans = trace
-        .rows
-        .iter()
-        .filter_map(|row| Some((row, trace.spans.span(cast::index(row.span?)))))
-        .map(|(row, span)| writer.span(row, &span))
-        .collect();
+pub(crate) fn write(shown: &Shown) -> JaegerTrace {
+    let by_resource = vec![None; shown.spans.resources().len()];
+    let mut writer = Writer { shown, processes: Vec::new(), by_resource };
+    let spans = shown.spans.spans().map(|span| writer.span(&span)).collect();
     JaegerTrace {
-        trace_id: ids::write(trace.trace_id),
+        trace_id: shown.trace_id,
         spans,
-        processes: writer
-            .processes
-            .into_iter()
-            .enumerate()
-            .map(|(index, process)| (process_id(index), process))
-            .collect(),
-        warnings: some_unless_empty(trace.warnings.clone()),
+        processes: writer.processes,
+        warnings: shown.warnings.clone(),
     }
 }
 
-fn process_id(index: usize) -> String {
-    format!("p{}", index + 1)
-}
-
-fn some_unless_empty(warnings: Vec<String>) -> Option<Vec<String>> {
-    (!warnings.is_empty()).then_some(warnings)
-}
-
 struct Writer<'a> {
-    trace: &'a Trace,
+    shown: &'a Shown,
     processes: Vec<JaegerProcess>,
     /// By code of the batch's resources: place in `processes`, where met.
     by_resource: Vec<Option<usize>>,
-    is_raw: bool,
 }
 
 impl Writer<'_> {
-    fn span(&mut self, row: &TraceRow, span: &SpanRef<'_>) -> JaegerSpan {
-        let mut warnings = crate::native::span::warnings(span, row.is_cycle_broken);
+    fn span(&mut self, span: &SpanRef<'_>) -> JaegerSpan {
+        let mut warnings = self.shown.span_warnings[span.row()].clone();
         let mut own = scope_tags(span);
-        let mut moved = Vec::new();
         for (key, value) in span.attributes() {
             let value = value.to_value();
             if key == WARNINGS_KEY {
                 warnings.extend(warnings_of(&value));
-            } else if !self.is_raw && PROCESS_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
-            {
-                moved.push(tags::tag(key, &value));
             } else {
-                own.push(tags::tag(key, &value));
+                own.push(tags::tag(key, value));
             }
         }
         own.extend(span_tags(span));
-        self.adjust(&mut own);
-        let mut logs: Vec<JaegerLog> = span.events().map(|event| self.log(&event)).collect();
-        if !self.is_raw {
-            logs.sort_by_key(|log| log.timestamp);
-        }
+        self.sort(&mut own);
         JaegerSpan {
-            trace_id: ids::write(span.trace_id()),
-            span_id: span.span_id().to_string(),
+            trace_id: span.trace_id(),
+            span_id: span.span_id(),
             flags: span.flags() & FLAG_SAMPLED,
             operation_name: span.name().to_owned(),
-            references: references::references(span, self.is_raw),
-            start_time: span.start_unix_nanos() / NANOS,
-            duration: span.duration_nanos() / NANOS,
+            references: references::references(span),
+            start_unix_nanos: span.start_unix_nanos(),
+            duration_nanos: span.duration_nanos(),
             tags: own,
-            logs,
-            process_id: self.process(span, moved),
-            warnings: some_unless_empty(warnings),
+            logs: span.events().map(|event| self.log(&event)).collect(),
+            process: self.process(span),
+            warnings,
         }
     }
 
-    /// The id of the span's process, new or known; `moved` are tags of the span that belong to it.
-    fn process(&mut self, span: &SpanRef<'_>, moved: Vec<JaegerTag>) -> String {
-        let code = cast::index(self.trace.spans.batch().resources.codes[span.row()]);
-        let is_plain = moved.is_empty();
-        if let Some(place) = self.by_resource[code]
-            && is_plain
-        {
-            return process_id(place);
+    /// The place of the span's process, new or known.
+    fn process(&mut self, span: &SpanRef<'_>) -> usize {
+        let code = cast::index(self.shown.spans.batch().resources.codes[span.row()]);
+        if let Some(place) = self.by_resource[code] {
+            return place;
         }
         let attributes = span.resource().attributes.iter();
-        let mut own: Vec<JaegerTag> = attributes
+        let own = attributes
             .filter(|(key, _)| key != "service.name")
-            .map(|(key, value)| tags::tag(key, value))
+            .map(|(key, value)| tags::tag(key, value.clone()))
             .collect();
-        own.extend(moved);
-        self.adjust(&mut own);
         let process = JaegerProcess { service_name: span.service_name().to_owned(), tags: own };
         let known = self.processes.iter().position(|other| *other == process);
-        let place = known.unwrap_or(self.processes.len());
-        if known.is_none() {
+        let place = known.unwrap_or_else(|| {
             self.processes.push(process);
-        }
-        if is_plain {
-            self.by_resource[code] = Some(place);
-        }
-        process_id(place)
+            self.processes.len() - 1
+        });
+        self.by_resource[code] = Some(place);
+        place
     }
 
     fn log(&self, event: &EventRef<'_>) -> JaegerLog {
         let mut fields: Vec<JaegerTag> =
-            event.attributes().map(|(key, value)| tags::tag(key, &value.to_value())).collect();
+            event.attributes().map(|(key, value)| tags::tag(key, value.to_value())).collect();
         if !event.name().is_empty() && fields.iter().all(|field| field.key != "event") {
             fields.insert(0, tags::text("event", event.name()));
         }
-        self.adjust(&mut fields);
-        JaegerLog { timestamp: event.time_unix_nanos() / NANOS, fields }
+        self.sort(&mut fields);
+        JaegerLog { time_unix_nanos: event.time_unix_nanos(), fields }
     }
 
-    fn adjust(&self, tags: &mut [JaegerTag]) {
-        if self.is_raw {
-            return;
+    /// Puts the tags made of fields among the others, which are sorted.
+    fn sort(&self, tags: &mut [JaegerTag]) {
+        if !self.shown.is_raw {
+            tags.sort_by(|left, right| left.key.cmp(&right.key));
         }
-        tags.iter_mut().for_each(tags::dot_address);
-        tags.sort_by(|left, right| left.key.cmp(&right.key));
     }
 }
 
@@ -163,7 +120,7 @@ fn scope_tags(span: &SpanRef<'_>) -> Vec<JaegerTag> {
 /// Tags for the fields of a span that Jaeger's form has no field for.
 fn span_tags(span: &SpanRef<'_>) -> Vec<JaegerTag> {
     let kind = span.kind();
-    let kind = if kind == fanal_model::SpanKind::Unspecified { "" } else { kind.as_str() };
+    let kind = if kind == SpanKind::Unspecified { "" } else { kind.as_str() };
     let status = match span.status_code() {
         StatusCode::Unset => "",
         StatusCode::Ok => "OK",
@@ -181,7 +138,7 @@ fn span_tags(span: &SpanRef<'_>) -> Vec<JaegerTag> {
         .map(|(key, value)| tags::text(key, value))
         .collect();
     if span.status_code() == StatusCode::Error {
-        tags.push(tags::tag("error", &Value::Bool(true)));
+        tags.push(tags::tag("error", Value::Bool(true)));
     }
     tags
 }

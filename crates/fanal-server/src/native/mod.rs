@@ -11,7 +11,7 @@ pub(crate) mod error;
 pub(crate) mod export;
 mod handlers;
 mod ids;
-mod moments;
+pub(crate) mod moments;
 mod search;
 mod skeleton;
 pub(crate) mod span;

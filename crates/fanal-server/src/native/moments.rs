@@ -7,6 +7,11 @@ pub(crate) fn parse(text: &str) -> Option<u64> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok();
     }
+    parse_rfc_3339(text)
+}
+
+/// The same of RFC 3339 alone.
+pub(crate) fn parse_rfc_3339(text: &str) -> Option<u64> {
     let (date, time) = text.split_once(['T', 't', ' '])?;
     let days = parse_date(date)?;
     let zone_at = time.find(['Z', 'z', '+', '-'])?;
@@ -15,6 +20,33 @@ pub(crate) fn parse(text: &str) -> Option<u64> {
     let offset = parse_zone(zone)?;
     let total = days.checked_mul(86_400)?.checked_add(seconds)?.checked_sub(offset)?;
     u64::try_from(total).ok()?.checked_mul(1_000_000_000)?.checked_add(nanos)
+}
+
+/// Writes RFC 3339 in UTC, with as many groups of three decimals as the time has.
+pub(crate) fn write(unix_nanos: u64) -> String {
+    let (seconds, nanos) = (unix_nanos / 1_000_000_000, unix_nanos % 1_000_000_000);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // The inverse of `parse_date`: eras of 400 years that begin in March.
+    let day = days + 719_468;
+    let (era, day_of_era) = (day / 146_097, day % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let whole = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    if nanos == 0 {
+        format!("{whole}Z")
+    } else if nanos.is_multiple_of(1_000_000) {
+        format!("{whole}.{:03}Z", nanos / 1_000_000)
+    } else if nanos.is_multiple_of(1_000) {
+        format!("{whole}.{:06}Z", nanos / 1_000)
+    } else {
+        format!("{whole}.{nanos:09}Z")
+    }
 }
 
 fn parse_date(text: &str) -> Option<i64> {
@@ -91,6 +123,19 @@ mod tests {
         check("2023-11-14 15:13:20-07:00", Some(1_700_000_000_000_000_000));
         check("2024-02-29T00:00:00Z", Some(1_709_164_800_000_000_000));
         check("2100-03-01T00:00:00Z", Some(4_107_542_400_000_000_000));
+        for nanos in [
+            0,
+            951_782_399_999_999_999,
+            951_782_400_000_000_000,
+            1_700_000_000_123_456_000,
+            1_709_164_800_120_000_000,
+            4_107_542_400_000_000_000,
+            u64::MAX,
+        ] {
+            check(&write(nanos), Some(nanos));
+        }
+        assert_eq!(write(1_700_000_000_000_000_000), "2023-11-14T22:13:20Z");
+        assert_eq!(write(1_700_000_000_120_000_000), "2023-11-14T22:13:20.120Z");
         for bad in [
             "",
             "now",

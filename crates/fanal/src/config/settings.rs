@@ -3,10 +3,11 @@
 //! A new setting is one entry here and one field of [`Config`]; those of receivers follow from their list.
 
 use super::{Config, LogFormat, Ports};
-use fanal_local::LocalConfig;
 use fanal_local::tier::BucketConfig;
+use fanal_local::{LocalConfig, TenantConfig};
 use fanal_pipeline::PipelineConfig;
 use fanal_receivers::{RECEIVERS, Receiver, ReceiversConfig};
+use fanal_storage::TenantId;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -77,10 +78,18 @@ impl Default for Config {
             ui_address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 16686),
             receivers: ReceiversConfig::default(),
             pipeline: PipelineConfig::default(),
-            storage: LocalConfig::new("fanal-data"),
+            storage: storage(),
             object_store: BucketConfig::default(),
         }
     }
+}
+
+/// The storage's own defaults, and an archive that keeps its traces for good.
+fn storage() -> LocalConfig {
+    let kept = TenantConfig { retention_age_seconds: Some(0), retention_bytes_max: Some(0) };
+    let mut storage = LocalConfig::new("fanal-data");
+    storage.tenants.insert(TenantId::archive(), kept);
+    storage
 }
 
 /// What stands in place of the address of a receiver that is not wanted.

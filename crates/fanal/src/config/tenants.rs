@@ -50,7 +50,7 @@ pub(super) fn read(
             ));
             continue;
         };
-        let mut read = TenantConfig::default();
+        let mut read = config.storage.tenants.get(&tenant).copied().unwrap_or_default();
         read_settings("", own, &place, &mut read, problems);
         config.storage.tenants.insert(tenant, read);
     }
@@ -99,6 +99,10 @@ pub(super) fn reference() -> String {
     for setting in TENANT_SETTINGS {
         page.push_str(&format!("- `tenants.NAME.{}`\n", setting.path));
     }
+    page.push_str(
+        "\nThe tenant `archive` holds copies of the traces that were archived through Jaeger's API. It keeps them for\n\
+         good unless it is given a retention of its own.\n",
+    );
     page
 }
 
@@ -133,7 +137,11 @@ mod tests {
     fn tenants_have_settings_of_their_own() {
         check(
             "[tenants.a.retention]\nage_seconds = 60\n[tenants.b]\nretention.bytes_max = \"2GiB\"",
-            Ok(&[("a", Some(60), None), ("b", None, Some(2 << 30))]),
+            Ok(&[("a", Some(60), None), ("archive", Some(0), Some(0)), ("b", None, Some(2 << 30))]),
+        );
+        check(
+            "[tenants.archive]\nretention.age_seconds = 60",
+            Ok(&[("archive", Some(60), Some(0))]),
         );
         check("tenants = 5", Err(&["fanal.toml: tenants: is integer; write a table"]));
         check(
