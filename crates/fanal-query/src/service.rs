@@ -65,6 +65,8 @@ pub struct TracesPage {
     pub next: Option<Cursor>,
     /// Why the answer may lack traces; empty when it is complete.
     pub warnings: Vec<String>,
+    /// Whether the limit of spans ended the page early, which the last warning says.
+    pub is_cut: bool,
     /// What was looked at.
     pub scanned: ScanCounts,
 }
@@ -203,8 +205,9 @@ impl QueryService {
             }
             _ => next,
         };
+        let is_cut = cut.is_some();
         warnings.extend(cut);
-        Ok(TracesPage { traces, next, warnings, scanned: found.scanned })
+        Ok(TracesPage { traces, next, warnings, is_cut, scanned: found.scanned })
     }
 
     /// Whole traces by id; ids without a span are left out. Limited as [`QueryService::search_traces`] is.
@@ -219,8 +222,9 @@ impl QueryService {
             // Not a word that there are none.
             return Err(StoreError::Unavailable { message: warnings.join("; ") }.into());
         }
+        let is_cut = cut.is_some();
         warnings.extend(cut);
-        Ok(TracesPage { traces, warnings, ..TracesPage::default() })
+        Ok(TracesPage { traces, warnings, is_cut, ..TracesPage::default() })
     }
 
     /// The traces as far as the limit of spans goes, and the warning when it cut.

@@ -30,6 +30,6 @@ pub use listen::{
     Drained, FRAME_BYTES_MAX, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, ListenLimits, PING_INTERVAL,
     PING_TIMEOUT, STREAMS_MAX, Shutdown, WINDOW_BYTES,
 };
-pub use otlp::{OtlpConfig, otlp_http_router};
+pub use otlp::{OtlpConfig, otlp_grpc_router, otlp_http_router};
 pub use registry::{Door, RECEIVERS, Receiver, Serve, ServeFuture};
 pub use zipkin::zipkin_router;

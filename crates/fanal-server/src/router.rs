@@ -3,7 +3,7 @@
 use crate::native::error::NativeRefusal;
 use crate::operations::http_counters;
 use crate::refusal::Refusal;
-use crate::state::{App, ServerState};
+use crate::state::App;
 use crate::{answer, jaeger, native, operations, ui};
 use axum::Router;
 use axum::extract::Request;
@@ -17,9 +17,8 @@ use std::sync::Arc;
 const CONTENT_POLICY: &str = "default-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
                               connect-src 'self'; frame-ancestors 'self'; base-uri 'self'";
 
-/// Everything that the UI's port answers. Receivers may be merged into it.
-pub fn router(state: ServerState) -> Router {
-    let app = Arc::new(App::new(state));
+/// Everything that the UI's port answers.
+pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .nest(native::ROOT, native::routes())
         .nest(jaeger::ROOT, jaeger::routes())

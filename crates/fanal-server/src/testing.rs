@@ -2,7 +2,8 @@
 
 use crate::limits::Limits;
 use crate::native::types::Listener;
-use crate::state::{Readiness, ServerState};
+use crate::questions::Questions;
+use crate::state::{App, Readiness, ServerState};
 use axum::body::{Body, to_bytes};
 use axum::{Router, http::Request};
 use bytes::Bytes;
@@ -34,6 +35,7 @@ pub(crate) struct Server {
     pub(crate) clock: ManualClock,
     pub(crate) readiness: Readiness,
     pipeline: Arc<Pipeline>,
+    questions: Questions,
     router: Router,
 }
 
@@ -74,7 +76,7 @@ impl Server {
             PipelineConfig::default(),
             Arc::new(clock.clone()),
         ));
-        let router = crate::router(ServerState {
+        let questions = Questions::new(ServerState {
             query: QueryService::new(store),
             pipeline: Arc::clone(&pipeline),
             clock: Arc::new(clock.clone()),
@@ -83,7 +85,8 @@ impl Server {
             version: "0.0.1".into(),
             limits,
         });
-        Self { clock, readiness, pipeline, router }
+        let router = questions.router();
+        Self { clock, readiness, pipeline, questions, router }
     }
 
     /// With the two traces [`checkout`] and [`ping`].
@@ -99,6 +102,10 @@ impl Server {
         let submission = Submission { batch, ..Submission::default() };
         let tenant = TenantId::default_tenant();
         self.pipeline.submit(&tenant, "otlp_http", submission).await.expect("stored");
+    }
+
+    pub(crate) fn app(&self) -> Arc<App> {
+        self.questions.app()
     }
 
     pub(crate) fn pipeline(&self) -> &Pipeline {

@@ -13,7 +13,7 @@ use fanal_local::{Ground, LocalStore, RealDisk};
 use fanal_pipeline::Pipeline;
 use fanal_query::QueryService;
 use fanal_receivers::{Door, otlp_http_router};
-use fanal_server::{Limits, Listener, Readiness, ServerState};
+use fanal_server::{Limits, Listener, Questions, Readiness, ServerState};
 use fanal_storage::SpanStore;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -60,7 +60,8 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
     };
     // Pages of the UI send their test trace to the port that they came from.
     let same_origin = otlp_http_router(Arc::clone(&pipeline), &config.receivers);
-    let router = fanal_server::router(state).merge(same_origin);
+    let questions = Questions::new(state);
+    let router = questions.router().merge(same_origin);
     let (stop_ui, ui_stopping) = watch::channel(false);
     let ui_server = tokio::spawn(fanal_server::serve(ui, router, ui_stopping));
     let (stop, stopping) = watch::channel(false);
@@ -68,15 +69,12 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
     let memory_watch = tokio::spawn(allocator::watch());
     let receivers = Arc::new(config.receivers.clone());
     for opened in doors {
-        let serving = opened.serve(Door {
+        let door = Door {
             pipeline: Arc::clone(&pipeline),
             config: Arc::clone(&receivers),
             shutdown: stopping.clone(),
-        });
-        tasks.spawn(async {
-            // How many were cut is in the log already.
-            let _ = serving.await;
-        });
+        };
+        tasks.spawn(opened.serve(door, questions.clone()));
     }
     if let (Some(start), Some(otlp_http)) = (companion, address_of(&addresses, "otlp_http")) {
         start(&mut tasks, otlp_http, stopping);
@@ -112,7 +110,7 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
 async fn open_doors(config: &Config) -> anyhow::Result<(TcpListener, Vec<Opened>)> {
     let ui = TcpListener::bind(config.ui_address).await;
     let ui = ui.with_context(|| in_use(UI_NAME, "--ui-address", config.ui_address))?;
-    Ok((ui, doors::open(&config.receivers).await?))
+    Ok((ui, doors::open(config).await?))
 }
 
 fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn SpanStore>> {

@@ -4,6 +4,7 @@
 //! generated types.
 
 use crate::body;
+use crate::config::ReceiversConfig;
 use crate::ingest::Ingest;
 use crate::listen::{self, Drained};
 use crate::otlp::decoders::DecoderPool;
@@ -16,7 +17,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use fanal_pipeline::{Accepted, RequestRejection};
+use fanal_pipeline::{Accepted, Pipeline, RequestRejection};
 use http::{HeaderMap, Request, StatusCode, Version};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -43,14 +44,30 @@ struct Exports {
 }
 
 async fn serve(listener: TcpListener, door: Door) -> Drained {
-    let requests = door.config.requests;
-    let exports = Exports {
-        ingest: Ingest::new(door.pipeline, requests, NAME),
-        decoders: Arc::new(DecoderPool::new(requests.decoders_max)),
-    };
+    let exports = Exports::new(door.pipeline, &door.config, NAME);
     let router =
         Router::new().route(EXPORT_PATH, any(export)).fallback(other_request).with_state(exports);
     listen::serve(listener, NAME, router, door.config.listen, door.shutdown).await
+}
+
+/// The call alone, for a port that answers others beside it; `name` is what spans are counted under.
+pub fn otlp_grpc_router(
+    pipeline: Arc<Pipeline>,
+    config: &ReceiversConfig,
+    name: &'static str,
+) -> Router {
+    let exports = Exports::new(pipeline, config, name);
+    Router::new().route(EXPORT_PATH, any(export)).with_state(exports)
+}
+
+impl Exports {
+    fn new(pipeline: Arc<Pipeline>, config: &ReceiversConfig, name: &'static str) -> Self {
+        let requests = config.requests;
+        Self {
+            ingest: Ingest::new(pipeline, requests, name),
+            decoders: Arc::new(DecoderPool::new(requests.decoders_max)),
+        }
+    }
 }
 
 async fn export(State(exports): State<Exports>, request: Request<Body>) -> Response {

@@ -12,5 +12,6 @@ mod http;
 
 pub use config::OtlpConfig;
 pub(crate) use grpc::GRPC;
+pub use grpc::otlp_grpc_router;
 pub(crate) use http::HTTP;
 pub use http::otlp_http_router;

@@ -103,7 +103,7 @@ pub(crate) async fn trace(State(app): State<Arc<App>>, path: JaegerPath, uri: Ur
     let is_raw = flag(&parameters, "raw")?;
     check_hints(&parameters)?;
     let found = questions::trace(&app, ids::read(&path.0)?).await?;
-    write(&app, style, Found { traces: vec![found], errors: Vec::new() }, is_raw).await
+    write(&app, style, Found { traces: vec![found], ..Found::default() }, is_raw).await
 }
 
 /// `GET /api/traces`
@@ -146,7 +146,7 @@ async fn write(app: &App, style: Style, found: Found, is_raw: bool) -> Answer {
         let write = |trace: &Arc<_>| Ok(traces_of::write(&Shown::of(trace, is_raw)?));
         let data: Vec<JaegerTrace> =
             found.traces.iter().map(write).collect::<Result<_, Refusal>>()?;
-        style.bytes(&JaegerEnvelope::new(data, 0, found.errors))
+        style.bytes(&JaegerEnvelope::new(data, 0, found.errors()))
     };
     let bytes = app.compute(work).await?;
     Ok(answer::body(StatusCode::OK, JSON, bytes))

@@ -31,15 +31,28 @@ fn read_base64(text: &str) -> Option<TraceId> {
     if text.len() > BASE64_LENGTH_MAX {
         return None;
     }
-    let bytes = ALPHABETS.iter().find_map(|alphabet| alphabet.decode(text).ok())?;
-    match SpanId::from_slice(&bytes) {
+    of_bytes(&ALPHABETS.iter().find_map(|alphabet| alphabet.decode(text).ok())?)
+}
+
+fn of_bytes(bytes: &[u8]) -> Option<TraceId> {
+    match SpanId::from_slice(bytes) {
         Some(SpanId(low)) => {
             let mut id = [0; TraceId::LENGTH];
             id[TraceId::LENGTH - SpanId::LENGTH..].copy_from_slice(&low);
             Some(TraceId(id))
         }
-        None => TraceId::from_slice(&bytes),
+        None => TraceId::from_slice(bytes),
     }
+}
+
+/// Reads the bytes of an id, 8 or 16.
+pub(crate) fn from_bytes(bytes: &[u8]) -> Result<TraceId, Refusal> {
+    let id = of_bytes(bytes).filter(|id| !id.is_zero());
+    id.ok_or_else(|| {
+        let message =
+            format!("malformed trace ID: {} bytes, or all zero; 16 are wanted", bytes.len());
+        Refusal::parameter("trace_id", message)
+    })
 }
 
 /// Writes 16 digits where the high half is zero, else 32.

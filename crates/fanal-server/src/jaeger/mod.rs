@@ -5,20 +5,20 @@
 //! Jaeger does, unknown parameters are ignored; unlike it, what a limit cut is told.
 //! <https://www.jaegertracing.io/docs/latest/architecture/apis/>
 
-mod adjust;
+pub(crate) mod adjust;
 pub(crate) mod error;
-mod filter;
+pub(crate) mod filter;
 mod handlers;
-mod ids;
-mod metrics;
+pub(crate) mod ids;
+pub(crate) mod metrics;
 mod parameters;
-mod questions;
+pub(crate) mod questions;
 mod references;
-mod search;
+pub(crate) mod search;
 mod tags;
-mod trace;
+pub(crate) mod trace;
 mod transform;
-mod types;
+pub(crate) mod types;
 mod v3;
 
 #[cfg(test)]

@@ -11,33 +11,54 @@ use fanal_base::ErrorKind;
 use fanal_model::{SpanKind, TraceId};
 use fanal_pipeline::Submission;
 use fanal_query::service::LIMIT_MAX;
-use fanal_query::{Cursor, QueryError, SearchRequest, Trace, TraceSummary};
+use fanal_query::{Cursor, QueryError, SearchRequest, Trace, TraceSummary, TracesPage};
 use fanal_storage::Operation;
 use std::sync::Arc;
 
 /// What Jaeger says of a trace that is not there.
 pub(crate) const NOT_FOUND: &str = "trace not found";
 
-/// Traces, and what the client must know about those that are not among them.
+/// Traces, and why others may not be among them.
 #[derive(Default)]
 pub(crate) struct Found {
     pub(crate) traces: Vec<Arc<Trace>>,
-    pub(crate) errors: Vec<JaegerError>,
+    /// What the store could not read.
+    pub(crate) store_warnings: Vec<String>,
+    /// Which limit ended the answer.
+    pub(crate) cut: Option<String>,
+    /// Those of the ids asked for that are nowhere.
+    pub(crate) missing: Vec<TraceId>,
 }
 
 impl Found {
-    fn add(&mut self, traces: Vec<Trace>, warnings: Vec<String>) {
-        self.traces.extend(traces.into_iter().map(Arc::new));
-        for msg in warnings {
-            let error = JaegerError::warning(msg);
-            if !self.errors.contains(&error) {
-                self.errors.push(error);
+    fn add(&mut self, page: TracesPage) {
+        let mut warnings = page.warnings;
+        self.cut = if page.is_cut { warnings.pop() } else { None };
+        self.traces.extend(page.traces.into_iter().map(Arc::new));
+        for warning in warnings {
+            if !self.store_warnings.contains(&warning) {
+                self.store_warnings.push(warning);
             }
         }
     }
 
     fn has(&self, id: TraceId) -> bool {
         self.traces.iter().any(|trace| trace.trace_id == id)
+    }
+
+    /// What the client must know, in words.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = &String> {
+        self.store_warnings.iter().chain(&self.cut)
+    }
+
+    /// The same with the missing ids, as Jaeger's envelope has it.
+    pub(crate) fn errors(&self) -> Vec<JaegerError> {
+        let missing = self.missing.iter().map(|id| JaegerError {
+            code: None,
+            msg: NOT_FOUND.to_owned(),
+            trace_id: Some(ids::write(*id)),
+        });
+        self.warnings().cloned().map(JaegerError::warning).chain(missing).collect()
     }
 }
 
@@ -81,62 +102,52 @@ pub(crate) async fn page(
 ) -> Result<(Found, Option<Cursor>), QueryError> {
     let request = SearchRequest { limit: wanted.min(LIMIT_MAX), ..request.clone() };
     let page = app.given.query.search_traces(&app.tenant, request).await?;
+    let next = page.next;
     let mut found = Found::default();
-    found.add(page.traces, page.warnings);
-    Ok((found, page.next))
+    found.add(page);
+    Ok((found, next))
 }
 
-/// Whole traces up to the limit, page by page, until a page ends early by the limit of spans.
+/// Whole traces up to the limit, page by page, until a limit of spans ends the answer.
 pub(crate) async fn find(app: &App, mut request: SearchRequest) -> Result<Found, QueryError> {
     let limit = request.limit;
     let spans_max = app.given.limits.answer_spans_max;
     let mut found = Found::default();
     let mut spans = 0;
     loop {
-        let wanted = (limit - found.traces.len()).min(LIMIT_MAX);
-        let (page, next) = page(app, &request, wanted).await?;
-        let is_cut = page.traces.len() < wanted;
+        request.limit = (limit - found.traces.len()).min(LIMIT_MAX);
+        let page = app.given.query.search_traces(&app.tenant, request.clone()).await?;
+        let next = page.next;
         spans += page.traces.iter().map(|trace| trace.spans.len()).sum::<usize>();
-        found.traces.extend(page.traces);
-        for error in page.errors {
-            if !found.errors.contains(&error) {
-                found.errors.push(error);
-            }
-        }
-        let Some(next) = next.filter(|_| !is_cut && found.traces.len() < limit) else {
+        found.add(page);
+        let Some(next) = next.filter(|_| found.cut.is_none() && found.traces.len() < limit) else {
             return Ok(found);
         };
         if spans > spans_max {
-            let message = format!(
+            found.cut = Some(format!(
                 "answer stops after {} of {limit} traces: it has more than {spans_max} spans; \
                  lower the limit or shorten the time range",
                 found.traces.len()
-            );
-            found.errors.push(JaegerError::warning(message));
+            ));
             return Ok(found);
         }
         request.cursor = Some(next);
     }
 }
 
-/// Whole traces by id; those that are nowhere become errors.
+/// Whole traces by id, wherever they are kept.
 pub(crate) async fn fetch(app: &App, wanted: &[TraceId]) -> Result<Found, QueryError> {
-    let mut found = Found::default();
+    let mut found = Found { missing: wanted.to_vec(), ..Found::default() };
     for tenant in [&app.tenant, &app.archive] {
-        let missing: Vec<TraceId> = wanted.iter().copied().filter(|id| !found.has(*id)).collect();
-        // Where a limit cut the answer, its warning stands for the rest.
-        if !missing.is_empty() && found.errors.is_empty() {
-            let page = app.given.query.traces(tenant, &missing).await?;
-            found.add(page.traces, page.warnings);
+        if !found.missing.is_empty() && found.cut.is_none() {
+            let page = app.given.query.traces(tenant, &found.missing).await?;
+            found.add(page);
+            found.missing = wanted.iter().copied().filter(|id| !found.has(*id)).collect();
         }
     }
-    if found.errors.is_empty() {
-        let missing = wanted.iter().filter(|id| !found.has(**id)).map(|id| JaegerError {
-            code: None,
-            msg: NOT_FOUND.to_owned(),
-            trace_id: Some(ids::write(*id)),
-        });
-        found.errors = missing.collect();
+    if found.warnings().next().is_some() {
+        // They may be stored: the warnings stand for them.
+        found.missing.clear();
     }
     Ok(found)
 }

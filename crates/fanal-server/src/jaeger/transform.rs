@@ -3,7 +3,6 @@
 //! Nothing of it is stored. Spans that break a rule of OTLP are left out and told.
 
 use super::questions::Found;
-use super::types::JaegerError;
 use crate::refusal::Refusal;
 use crate::state::App;
 use axum::body::{Body, to_bytes};
@@ -34,7 +33,7 @@ pub(crate) async fn read(app: &App, body: Body) -> Result<Found, Refusal> {
 fn traces(bytes: &[u8]) -> Result<Found, Refusal> {
     let decoded = decode_request(bytes)
         .map_err(|error| Refusal::invalid(format!("cannot unmarshal OTLP: {error}")))?;
-    let errors = decoded.message().map(JaegerError::warning).into_iter().collect();
+    let store_warnings = decoded.message().into_iter().collect();
     let invalid = |error| {
         tracing::error!("decoded spans are no batch: {error}");
         Refusal::new(ErrorKind::Internal, "the spans could not be put together")
@@ -49,5 +48,5 @@ fn traces(bytes: &[u8]) -> Result<Found, Refusal> {
         Trace::build(trace_id, builder.finish(), Vec::new()).map(Arc::new).map_err(invalid)
     };
     let traces = builders.into_iter().map(build).collect::<Result<_, _>>()?;
-    Ok(Found { traces, errors })
+    Ok(Found { traces, store_warnings, ..Found::default() })
 }

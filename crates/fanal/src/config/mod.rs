@@ -14,6 +14,7 @@ use fanal_local::LocalConfig;
 use fanal_local::tier::BucketConfig;
 use fanal_pipeline::PipelineConfig;
 use fanal_receivers::ReceiversConfig;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -44,7 +45,17 @@ pub(crate) struct Config {
     pub(crate) log_level: String,
     pub(crate) ui_address: SocketAddr,
     pub(crate) receivers: ReceiversConfig,
+    /// Where each door for questions listens, by its name; `None` where it is off.
+    pub(crate) question_addresses: BTreeMap<&'static str, Option<SocketAddr>>,
     pub(crate) pipeline: PipelineConfig,
     pub(crate) storage: LocalConfig,
     pub(crate) object_store: BucketConfig,
+}
+
+impl Config {
+    /// Every door that is on, beside the UI's.
+    pub(crate) fn doors_mut(&mut self) -> impl Iterator<Item = &mut SocketAddr> {
+        let receivers = self.receivers.addresses.values_mut();
+        receivers.chain(self.question_addresses.values_mut()).flatten()
+    }
 }

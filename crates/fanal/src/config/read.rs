@@ -83,7 +83,7 @@ pub(crate) fn read(base: Config, source: &Source<'_>) -> Result<Read, Vec<String
     unknown.append(&mut problems);
     if config.ports == Ports::Ephemeral {
         config.ui_address.set_port(0);
-        config.receivers.addresses.values_mut().flatten().for_each(|door| door.set_port(0));
+        config.doors_mut().for_each(|door| door.set_port(0));
     }
     if unknown.is_empty() { Ok(Read { config, warnings }) } else { Err(unknown) }
 }
@@ -218,5 +218,7 @@ mod tests {
         let config = read_all("", &[], &[("ports", "ephemeral")]).expect("valid").config;
         assert_eq!(config.ui_address.port(), 0);
         assert!(config.receivers.addresses.values().flatten().all(|door| door.port() == 0));
+        assert!(config.question_addresses.values().flatten().all(|door| door.port() == 0));
+        assert!(!config.question_addresses.is_empty());
     }
 }

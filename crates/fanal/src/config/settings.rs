@@ -7,6 +7,7 @@ use fanal_local::tier::BucketConfig;
 use fanal_local::{LocalConfig, TenantConfig};
 use fanal_pipeline::PipelineConfig;
 use fanal_receivers::{RECEIVERS, Receiver, ReceiversConfig};
+use fanal_server::{QUESTION_DOORS, QuestionDoor};
 use fanal_storage::TenantId;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
@@ -32,6 +33,8 @@ enum Apply {
     Text(fn(&mut Config, &str) -> Result<(), String>),
     /// The address of a receiver, or `off`.
     Door(&'static Receiver),
+    /// The same of a door for questions.
+    QuestionDoor(&'static QuestionDoor),
 }
 
 impl Setting {
@@ -40,8 +43,11 @@ impl Setting {
         match self.apply {
             Apply::Text(apply) => apply(config, text),
             Apply::Door(receiver) => {
-                let value = if text == OFF { None } else { Some(address(text)?) };
-                config.receivers.addresses.insert(receiver.name, value);
+                config.receivers.addresses.insert(receiver.name, address_or_off(text)?);
+                Ok(())
+            }
+            Apply::QuestionDoor(door) => {
+                config.question_addresses.insert(door.name, address_or_off(text)?);
                 Ok(())
             }
         }
@@ -54,6 +60,16 @@ impl Setting {
             default: receiver.default_address,
             help: receiver.description,
             apply: Apply::Door(receiver),
+        }
+    }
+
+    fn of_question_door(door: &'static QuestionDoor) -> Self {
+        Self {
+            path: door.setting,
+            value_name: "HOST:PORT|off",
+            default: door.default_address,
+            help: door.description,
+            apply: Apply::QuestionDoor(door),
         }
     }
 
@@ -77,6 +93,10 @@ impl Default for Config {
             log_level: "info".to_owned(),
             ui_address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 16686),
             receivers: ReceiversConfig::default(),
+            question_addresses: QUESTION_DOORS
+                .iter()
+                .map(|door| (door.name, door.default_address.parse().ok()))
+                .collect(),
             pipeline: PipelineConfig::default(),
             storage: storage(),
             object_store: BucketConfig::default(),
@@ -98,6 +118,7 @@ const OFF: &str = "off";
 /// Every setting, in the order of the reference page.
 pub(crate) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     let doors = RECEIVERS.iter().map(Setting::of_door);
+    let doors = doors.chain(QUESTION_DOORS.iter().map(Setting::of_question_door));
     BEFORE_DOORS.iter().copied().chain(doors).chain(BEHIND_DOORS.iter().copied()).collect()
 });
 
@@ -122,7 +143,7 @@ const BEFORE_DOORS: &[Setting] = &[
                 format!("`{text}` is no IP address; write one such as 127.0.0.1 or 0.0.0.0")
             })?;
             config.ui_address.set_ip(host);
-            config.receivers.addresses.values_mut().flatten().for_each(|door| door.set_ip(host));
+            config.doors_mut().for_each(|door| door.set_ip(host));
             Ok(())
         }),
     },
@@ -354,6 +375,10 @@ const BEHIND_DOORS: &[Setting] = &[
 
 fn not_empty(text: &str) -> Result<&str, String> {
     if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(text) }
+}
+
+fn address_or_off(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == OFF { Ok(None) } else { address(text).map(Some) }
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

@@ -8,7 +8,7 @@ pub(crate) mod question;
 mod series;
 
 pub(crate) use question::{MetricsKind, MetricsQuestion, ask};
-pub(crate) use series::Point;
+pub(crate) use series::{Family, Metric, Point};
 
 use crate::state::App;
 use axum::Router;

@@ -5,8 +5,8 @@ use super::query::{SearchQuery, boolean, time, value};
 use super::types::{Operation, Operations, Services, Summaries};
 use crate::answer::{self, JSON};
 use crate::jaeger::adjust::Shown;
+use crate::jaeger::ids;
 use crate::jaeger::questions::{self, Found};
-use crate::jaeger::{ids, types::JaegerError};
 use crate::parameters::{ApiPath, Parameters};
 use crate::refusal::Refusal;
 use crate::state::App;
@@ -75,7 +75,7 @@ pub(super) async fn trace(
     }
     let is_raw = boolean(&parameters, "rawTraces")?;
     let trace = questions::trace(&app, ids::read(&path.0)?).await.map_err(none_found)?;
-    write(&app, Found { traces: vec![trace], errors: Vec::new() }, is_raw).await
+    write(&app, Found { traces: vec![trace], ..Found::default() }, is_raw).await
 }
 
 /// `GET /api/v3/traces`
@@ -94,7 +94,7 @@ async fn find(app: &App, query: SearchQuery) -> Answer {
         Some(request) => app.ask(questions::find(app, request)).await?,
         None => Found::default(),
     };
-    if found.traces.is_empty() && found.errors.is_empty() {
+    if found.traces.is_empty() && found.warnings().next().is_none() {
         return Err(Refusal::not_found(NONE_FOUND).into());
     }
     write(app, found, is_raw).await
@@ -146,9 +146,8 @@ async fn write(app: &App, found: Found, is_raw: bool) -> Answer {
         let spans: Vec<&IndexedBatch> = shown.iter().map(|shown| &shown.spans).collect();
         let mut bytes = b"{\"result\":".to_vec();
         bytes.extend_from_slice(&otlp::json::encode_traces(&spans));
-        if !found.errors.is_empty() {
-            let warnings: Vec<String> =
-                found.errors.into_iter().map(|error: JaegerError| error.msg).collect();
+        let warnings: Vec<&String> = found.warnings().collect();
+        if !warnings.is_empty() {
             bytes.extend_from_slice(b",\"warnings\":");
             bytes.extend_from_slice(&answer::json_bytes(&warnings, &limits)?);
         }

@@ -1,0 +1,137 @@
+//! The doors at which gRPC clients ask: Jaeger's query APIs, and what a storage serves to Jaeger itself.
+//!
+//! The binary binds an address for each of [`QUESTION_DOORS`] and serves the router that [`crate::Questions::door`] makes.
+//! `call` has the frame of a call, the modules beside it a service each: they read protobuf, ask as the HTTP API does
+//! (`jaeger::questions`), and write protobuf. Every door answers health checks and reflection.
+
+mod call;
+mod chunks;
+mod filter;
+mod metrics;
+mod moments;
+mod query_v2;
+mod query_v3;
+mod storage_v2;
+mod summaries;
+
+#[cfg(test)]
+mod tests;
+
+use crate::state::App;
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use http::{Request, StatusCode};
+use std::sync::Arc;
+use tonic::Status;
+use tonic_health::ServingStatus;
+
+/// A door at which questions are asked.
+#[derive(Debug)]
+pub struct QuestionDoor {
+    /// Name in logs, the ready file and the status page.
+    pub name: &'static str,
+    /// What it answers, for people.
+    pub description: &'static str,
+    /// Path of the setting of its address.
+    pub setting: &'static str,
+    /// Where it listens unless configured.
+    pub default_address: &'static str,
+    /// Whether spans are sent to it too, as OTLP over gRPC.
+    pub takes_spans: bool,
+    services: &'static [&'static str],
+    routes: fn() -> Router<Arc<App>>,
+}
+
+/// Every door for questions beside the UI's. None is essential: each is left out where its usual port is taken.
+pub const QUESTION_DOORS: &[QuestionDoor] = &[
+    QuestionDoor {
+        name: "jaeger_query",
+        description: "Jaeger's gRPC query API (api_v2, api_v3, metrics)",
+        setting: "jaeger.query_address",
+        default_address: "127.0.0.1:16685",
+        takes_spans: false,
+        services: &[
+            "jaeger.api_v2.QueryService",
+            "jaeger.api_v3.QueryService",
+            "jaeger.api_v2.metrics.MetricsQueryService",
+        ],
+        routes: || query_v2::routes().merge(query_v3::routes()).merge(metrics::routes()),
+    },
+    QuestionDoor {
+        name: "jaeger_storage",
+        description: "Jaeger's remote storage API (storage.v2), and OTLP over gRPC beside it: Fanal as Jaeger's storage",
+        setting: "jaeger.storage_address",
+        default_address: "127.0.0.1:17271",
+        takes_spans: true,
+        services: &[
+            "jaeger.storage.v2.TraceReader",
+            "jaeger.storage.v2.DependencyReader",
+            "jaeger.storage.v2.Capabilities",
+        ],
+        routes: storage_v2::routes,
+    },
+];
+
+/// What reflection cannot do without: it is compiled in, and a test holds that it is readable.
+type Reflection = Result<Router<Arc<App>>, tonic_reflection::server::Error>;
+
+/// The router of a door.
+pub(crate) async fn router(app: Arc<App>, door: &QuestionDoor) -> Router {
+    let mut router = (door.routes)().merge(health(door).await).fallback(unknown);
+    match reflection(door) {
+        Ok(routes) => router = router.merge(routes),
+        Err(error) => tracing::error!(door = door.name, "reflection is not served: {error}"),
+    }
+    router.with_state(app)
+}
+
+/// What Jaeger's health list names although it has no calls of its own.
+const TRACE_WRITER: &str = "jaeger.storage.v2.TraceWriter";
+
+async fn health(door: &QuestionDoor) -> Router<Arc<App>> {
+    let (reporter, server) = tonic_health::server::health_reporter();
+    let writer = door.takes_spans.then_some(TRACE_WRITER);
+    for service in door.services.iter().copied().chain(writer) {
+        reporter.set_service_status(service, ServingStatus::Serving).await;
+    }
+    Router::new().route_service("/grpc.health.v1.Health/{call}", server)
+}
+
+fn reflection(door: &QuestionDoor) -> Reflection {
+    let builder = || {
+        let mut builder = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(fanal_wire::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name("grpc.health.v1.Health");
+        for service in door.services {
+            builder = builder.with_service_name(*service);
+        }
+        if door.takes_spans {
+            let service = "opentelemetry.proto.collector.trace.v1.TraceService";
+            builder = builder.with_service_name(service);
+        }
+        builder
+    };
+    Ok(Router::new()
+        .route_service("/grpc.reflection.v1.ServerReflection/{call}", builder().build_v1()?)
+        .route_service(
+            "/grpc.reflection.v1alpha.ServerReflection/{call}",
+            builder().build_v1alpha()?,
+        ))
+}
+
+/// Words for clients that are set up wrong.
+async fn unknown(request: Request<axum::body::Body>) -> Response {
+    let path = request.uri().path();
+    let is_call = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+    if is_call {
+        let message = format!("{path} is not served here; reflection lists what is");
+        return call::response(Status::unimplemented(message).into_http());
+    }
+    let message = "this port speaks gRPC; Jaeger's HTTP API and the UI are on 16686 by default\n";
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, message).into_response()
+}
