@@ -15,6 +15,7 @@ mod json_value;
 pub mod msgpack;
 pub mod opencensus;
 pub mod otlp;
+pub mod sampling;
 pub mod thrift;
 pub mod wire;
 pub mod xray;

@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod pipeline;
 pub mod recent;
 pub mod room;
+pub mod sampling;
 pub mod stats;
 pub mod submission;
 
@@ -20,5 +21,7 @@ pub use fanal_storage::TenantId;
 pub use metrics::{METRICS, Metric, MetricKind, Sample};
 pub use pipeline::{Pipeline, SMALL_REQUEST_BYTES};
 pub use recent::RecentRejection;
+pub use sampling::config::{AdaptiveConfig, SamplingConfig};
+pub use sampling::{Sampling, SamplingSnapshot};
 pub use stats::{IngestSnapshot, IngestStats, ReceiverSnapshot, RequestRejection};
 pub use submission::{Accepted, Submission};

@@ -7,6 +7,7 @@
 use crate::config::PipelineConfig;
 use crate::error::PipelineError;
 use crate::room::RoomQueue;
+use crate::sampling::Sampling;
 use crate::stats::{IngestSnapshot, IngestStats};
 use crate::submission::{Accepted, Submission, cut_message};
 use fanal_base::{ByteBudget, BytePermit, Clock, cast};
@@ -31,6 +32,7 @@ pub struct Pipeline {
     clock: Arc<dyn Clock>,
     budget: ByteBudget,
     stats: IngestStats,
+    sampling: Sampling,
     /// Requests whose bodies are not read to their end yet.
     at_the_door: RoomQueue,
     /// Requests that are decoded; room is theirs first.
@@ -44,11 +46,13 @@ impl Pipeline {
     /// A pipeline into `store`. The clock stamps refusals.
     pub fn new(store: Arc<dyn SpanStore>, config: PipelineConfig, clock: Arc<dyn Clock>) -> Self {
         let budget = ByteBudget::new(config.in_flight_bytes_max);
+        let sampling = Sampling::new(config.sampling.clone(), Arc::clone(&clock));
         Self {
             store,
             clock: Arc::clone(&clock),
             budget,
             stats: IngestStats::new(clock),
+            sampling,
             at_the_door: RoomQueue::default(),
             decoded: RoomQueue::default(),
             decoded_small: RoomQueue::default(),
@@ -120,6 +124,8 @@ impl Pipeline {
             let is_small = batch.len() <= SMALL_REQUEST_SPANS;
             let queue = if is_small { &self.decoded_small } else { &self.decoded };
             queue.wait(|| self.store.check_room(Some(&batch))).await?;
+            // Before the batch is given away. A sender that is refused behind this sends, and is counted, again: rare enough.
+            self.sampling.count(&batch);
             self.store.append(tenant, batch).await?;
         }
         cut_message(&mut message);
@@ -134,6 +140,11 @@ impl Pipeline {
     /// The counters, for receivers to write.
     pub fn stats(&self) -> &IngestStats {
         &self.stats
+    }
+
+    /// What services are told about choosing traces.
+    pub fn sampling(&self) -> &Sampling {
+        &self.sampling
     }
 
     /// The counters, for pages to read.

@@ -17,6 +17,7 @@ pub mod otlp;
 mod post;
 mod refusal;
 mod registry;
+mod sampling;
 mod streaming;
 #[cfg(test)]
 mod testing;

@@ -10,6 +10,7 @@ use crate::jaeger;
 use crate::listen::{Drained, Shutdown};
 use crate::opencensus;
 use crate::otlp;
+use crate::sampling;
 use crate::xray;
 use crate::zipkin;
 use fanal_pipeline::Pipeline;
@@ -66,6 +67,8 @@ pub const RECEIVERS: &[Receiver] = &[
     jaeger::BINARY,
     jaeger::HTTP,
     jaeger::GRPC,
+    sampling::HTTP,
+    sampling::GRPC,
     datadog::AGENT,
     honeycomb::EVENTS,
     opencensus::AGENT,

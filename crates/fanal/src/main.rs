@@ -15,6 +15,7 @@ mod load;
 mod logging;
 mod open_files;
 mod ready;
+mod sampling;
 mod serve;
 mod storage;
 

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::doors::{self, Opened, in_use};
 use crate::open_files;
 use crate::ready;
+use crate::sampling;
 use anyhow::Context;
 use fanal_base::{Clock, SystemClock};
 use fanal_local::tier::{Bucket, RemoteBucket};
@@ -48,6 +49,10 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
     let store = open_store(&config, &clock)?;
     let pipeline =
         Arc::new(Pipeline::new(Arc::clone(&store), config.pipeline.clone(), Arc::clone(&clock)));
+    let (stop, stopping) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let (strategies, data_dir) = (config.strategies.clone(), &config.storage.data_dir);
+    sampling::start(strategies, data_dir, &pipeline, &mut tasks, stopping.clone()).await?;
     let readiness = Readiness::default();
     let state = ServerState {
         query: QueryService::new(Arc::clone(&store)),
@@ -64,8 +69,6 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
     let router = questions.router().merge(same_origin);
     let (stop_ui, ui_stopping) = watch::channel(false);
     let ui_server = tokio::spawn(fanal_server::serve(ui, router, ui_stopping));
-    let (stop, stopping) = watch::channel(false);
-    let mut tasks = JoinSet::new();
     let memory_watch = tokio::spawn(allocator::watch());
     let receivers = Arc::new(config.receivers.clone());
     for opened in doors {

@@ -1,6 +1,6 @@
 //! Jaeger over gRPC: `jaeger.api_v2.CollectorService/PostSpans`.
 //!
-//! Agents, clients and exporters to a Jaeger collector feed it on port 14250.
+//! Agents, clients and exporters to a Jaeger collector feed it on port 14250, and ask there about sampling.
 
 use crate::body;
 use crate::ingest::Ingest;
@@ -8,6 +8,7 @@ use crate::listen::{self, Drained};
 use crate::post;
 use crate::refusal::{GrpcCode, Refusal};
 use crate::registry::{Door, Receiver, Serve};
+use crate::sampling;
 use crate::unary;
 use axum::Router;
 use axum::body::Body;
@@ -22,7 +23,7 @@ use tokio::net::TcpListener;
 /// The receiver.
 pub(crate) const GRPC: Receiver = Receiver {
     name: NAME,
-    description: "Jaeger over gRPC, as to a collector; gzip, zstd, deflate or plain",
+    description: "Jaeger over gRPC, as to a collector, with its remote sampling; gzip, zstd, deflate or plain",
     setting: "jaeger.grpc_address",
     default_address: "127.0.0.1:14250",
     is_essential: false,
@@ -35,10 +36,8 @@ const POST_SPANS_PATH: &str = "/jaeger.api_v2.CollectorService/PostSpans";
 
 async fn serve(listener: TcpListener, door: Door) -> Drained {
     let ingest = Ingest::new(door.pipeline, door.config.requests, NAME);
-    let router = Router::new()
-        .route(POST_SPANS_PATH, any(post_spans))
-        .fallback(other_request)
-        .with_state(ingest);
+    let spans = Router::new().route(POST_SPANS_PATH, any(post_spans)).fallback(other_request);
+    let router = sampling::routes(&ingest).merge(spans.with_state(ingest));
     listen::serve(listener, NAME, router, door.config.listen, door.shutdown).await
 }
 

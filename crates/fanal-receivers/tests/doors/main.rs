@@ -13,6 +13,8 @@ mod opencensus;
 #[cfg(test)]
 mod otlp;
 #[cfg(test)]
+mod sampling;
+#[cfg(test)]
 mod xray;
 #[cfg(test)]
 mod zipkin;

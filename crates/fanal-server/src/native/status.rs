@@ -1,8 +1,8 @@
-//! The status page: what the process listens on, what came in, and what is stored.
+//! The status page: what the process listens on, what came in, what is told about sampling, and what is stored.
 
-use super::types::{IngestStatus, Rejection, StatusResponse, StorageStatus};
+use super::types::{IngestStatus, Rejection, SamplingStatus, StatusResponse, StorageStatus};
 use crate::state::App;
-use fanal_pipeline::IngestSnapshot;
+use fanal_pipeline::{IngestSnapshot, SamplingSnapshot};
 use fanal_storage::StoreStats;
 
 /// The answer.
@@ -12,6 +12,7 @@ pub(crate) fn status(app: &App, stats: &StoreStats) -> StatusResponse {
         uptime_seconds: app.uptime_seconds(),
         listeners: app.given.listeners.clone(),
         ingest: ingest(app.given.pipeline.snapshot()),
+        sampling: sampling(app.given.pipeline.sampling().snapshot()),
         storage: StorageStatus {
             spans: stats.spans,
             head_spans: stats.head_spans,
@@ -38,5 +39,14 @@ fn ingest(snapshot: IngestSnapshot) -> IngestStatus {
                 message: rejection.message,
             })
             .collect(),
+    }
+}
+
+fn sampling(snapshot: SamplingSnapshot) -> SamplingStatus {
+    SamplingStatus {
+        file_problem: snapshot.file_problem,
+        file_services: snapshot.file_services,
+        adaptive_services: snapshot.adaptive_services,
+        adaptive_operations: snapshot.adaptive_operations,
     }
 }

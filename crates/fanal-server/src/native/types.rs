@@ -327,6 +327,8 @@ pub struct StatusResponse {
     pub listeners: Vec<Listener>,
     /// Counters of what came in.
     pub ingest: IngestStatus,
+    /// What services are told about sampling.
+    pub sampling: SamplingStatus,
     /// What is stored.
     pub storage: StorageStatus,
 }
@@ -364,6 +366,20 @@ pub struct Rejection {
     pub receiver: String,
     /// What was wrong, for a person.
     pub message: String,
+}
+
+/// Where the answers to questions about sampling come from.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+pub struct SamplingStatus {
+    /// Why the strategies file is not in force as it is now; absent while all is well. The strategies before it stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_problem: Option<String>,
+    /// Services that the strategies file names.
+    pub file_services: u64,
+    /// Services with adaptive probabilities.
+    pub adaptive_services: u64,
+    /// Operations with an adaptive probability of their own.
+    pub adaptive_operations: u64,
 }
 
 /// What the store holds.

@@ -6,7 +6,7 @@
 use super::process;
 use crate::state::App;
 use fanal_base::cast;
-use fanal_pipeline::METRICS as INGEST;
+use fanal_pipeline::{METRICS as INGEST, SamplingSnapshot};
 use fanal_storage::StoreStats;
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -202,6 +202,41 @@ const TABLE: &[Metric] = &[
         read: |source| stored(source, |stats| stats.remote.cache_bytes),
     },
     Metric {
+        name: "fanal_sampling_file_failures_total",
+        help: "Strategies files of sampling that were not taken; the strategies before them stayed.",
+        kind: "counter",
+        labels: "",
+        read: |source| sampled(source, |sampling| sampling.file_failures),
+    },
+    Metric {
+        name: "fanal_sampling_file_services",
+        help: "Services that the strategies file names.",
+        kind: "gauge",
+        labels: "",
+        read: |source| sampled(source, |sampling| sampling.file_services),
+    },
+    Metric {
+        name: "fanal_sampling_adaptive_services",
+        help: "Services with adaptive probabilities.",
+        kind: "gauge",
+        labels: "",
+        read: |source| sampled(source, |sampling| sampling.adaptive_services),
+    },
+    Metric {
+        name: "fanal_sampling_adaptive_operations",
+        help: "Operations with an adaptive probability of their own.",
+        kind: "gauge",
+        labels: "",
+        read: |source| sampled(source, |sampling| sampling.adaptive_operations),
+    },
+    Metric {
+        name: "fanal_sampling_adaptive_untracked_traces_total",
+        help: "Traces of services above the limit of adaptive sampling, which keep the initial probability.",
+        kind: "counter",
+        labels: "",
+        read: |source| sampled(source, |sampling| sampling.adaptive_untracked_traces),
+    },
+    Metric {
         name: "fanal_http_requests_total",
         help: "Requests answered on the port of the UI, by route and status.",
         kind: "counter",
@@ -272,6 +307,10 @@ fn single(value: Option<f64>) -> Vec<Sample> {
 
 fn stored(source: &Source<'_>, read: fn(&StoreStats) -> u64) -> Vec<Sample> {
     single(source.stats.map(|stats| cast::figure(read(stats))))
+}
+
+fn sampled(source: &Source<'_>, read: fn(&SamplingSnapshot) -> u64) -> Vec<Sample> {
+    single(Some(cast::figure(read(&source.app.given.pipeline.sampling().snapshot()))))
 }
 
 /// The page. Without `stats` the store's metrics are absent.
@@ -345,8 +384,8 @@ mod tests {
     fn names_follow_the_rule() {
         for metric in TABLE {
             let name = metric.name;
-            let areas = ["fanal_storage_", "fanal_object_store_", "fanal_http_", "fanal_process_"];
-            let has_area = areas.iter().any(|area| name.starts_with(area));
+            let areas = ["storage", "object_store", "sampling", "http", "process"];
+            let has_area = areas.iter().any(|area| name.starts_with(&format!("fanal_{area}_")));
             assert!(has_area, "{name}");
             assert_eq!(name.ends_with("_total"), metric.kind == "counter", "{name}");
             assert!(metrics_reference().contains(&format!("| `{name}` |")), "{name}");

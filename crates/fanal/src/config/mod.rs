@@ -10,6 +10,7 @@ mod tenants;
 pub(crate) use read::{Source, read};
 pub(crate) use settings::{SETTINGS, reference};
 
+use crate::sampling::StrategiesSource;
 use fanal_local::LocalConfig;
 use fanal_local::tier::BucketConfig;
 use fanal_pipeline::PipelineConfig;
@@ -37,7 +38,7 @@ pub(crate) enum Ports {
 }
 
 /// Everything the server can be told. The parts' own structs live beside the parts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Config {
     pub(crate) ready_file: Option<PathBuf>,
     pub(crate) ports: Ports,
@@ -48,6 +49,7 @@ pub(crate) struct Config {
     /// Where each door for questions listens, by its name; `None` where it is off.
     pub(crate) question_addresses: BTreeMap<&'static str, Option<SocketAddr>>,
     pub(crate) pipeline: PipelineConfig,
+    pub(crate) strategies: StrategiesSource,
     pub(crate) storage: LocalConfig,
     pub(crate) object_store: BucketConfig,
 }

@@ -106,8 +106,13 @@ fn flatten(
             (Some(setting), toml::Value::Integer(number)) => {
                 found.push((setting, number.to_string(), place));
             }
-            (Some(_), other) => problems
-                .push(format!("{place}: is {}; write a text or a whole number", other.type_str())),
+            (Some(setting), toml::Value::Float(number)) => {
+                found.push((setting, number.to_string(), place));
+            }
+            (Some(_), other) => {
+                problems
+                    .push(format!("{place}: is {}; write a text or a number", other.type_str()));
+            }
             (None, toml::Value::Table(inner)) if is_section(&path) => {
                 flatten(&format!("{path}."), inner, file, found, problems);
             }
@@ -183,6 +188,12 @@ mod tests {
         assert_eq!((door("otlp_grpc").as_deref(), door("otlp_http")), (Some("127.0.0.2:1"), None));
         assert_eq!(config.ui_address.to_string(), "0.0.0.0:16686");
         assert_eq!(config.receivers.requests.request_bytes_max, 3 << 20);
+        let file = "[sampling]\ndefault_probability = 0.5\nadaptive.target_spans_per_second = 2";
+        let sampling = read_all(file, &[], &[]).expect("valid").config.pipeline.sampling;
+        assert_eq!(
+            (sampling.default_probability, sampling.adaptive.target_spans_per_second),
+            (0.5, 2.0)
+        );
     }
 
     #[test]
@@ -197,7 +208,7 @@ mod tests {
         for expected in [
             "fanal.toml: data_dirr: no such setting; did you mean `data_dir`?",
             "fanal.toml: otlp.grpc_address: `5` is no address",
-            "fanal.toml: otlp.http_address: is boolean; write a text or a whole number",
+            "fanal.toml: otlp.http_address: is boolean; write a text or a number",
             "fanal.toml: ui.adress: no such setting; did you mean `ui.address`?",
             "FANAL_LOG_LEVEL: `loud` is none of",
             "--storage-block-rows: `many` is no whole number",

@@ -39,6 +39,21 @@ impl Door {
         let store = Arc::new(ScriptedStore::default());
         let clock = Arc::new(ManualClock::at(1_000));
         let pipeline = Arc::new(Pipeline::new(Arc::clone(&store) as _, pipeline, clock));
+        Self::at(name, store, pipeline, config).await
+    }
+
+    /// A receiver into the pipeline of another one.
+    pub(crate) async fn beside(other: &Self, name: &str) -> Self {
+        let (store, pipeline) = (Arc::clone(&other.store), Arc::clone(&other.pipeline));
+        Self::at(name, store, pipeline, ReceiversConfig::default()).await
+    }
+
+    async fn at(
+        name: &str,
+        store: Arc<ScriptedStore>,
+        pipeline: Arc<Pipeline>,
+        config: ReceiversConfig,
+    ) -> Self {
         let receiver = RECEIVERS.iter().find(|one| one.name == name).expect("registered");
         let (stop, shutdown) = watch::channel(false);
         let config = Arc::new(config);
