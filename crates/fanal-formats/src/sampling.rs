@@ -192,7 +192,7 @@ mod tests {
         check(
             by_operation(StrategyKind::Probabilistic(0.5), &[("op\"1".to_owned(), 0.25)]),
             r#"{"strategyType":"PROBABILISTIC","probabilisticSampling":{"samplingRate":0.5},"operationSampling":{"defaultSamplingProbability":0.5,"defaultLowerBoundTracesPerSecond":0,"perOperationStrategies":[{"operation":"op\"1","probabilisticSampling":{"samplingRate":0.25}}],"defaultUpperBoundTracesPerSecond":0}}"#,
-            b"\x12\x09\x09\0\0\0\0\0\0\xe0\x3f\x22\x1d\x09\0\0\0\0\0\0\xe0\x3f\x1a\x12\x0a\x04op\"1\x12\x0a\x09\0\0\0\0\0\0\xd0\x3f",
+            b"\x12\x09\x09\0\0\0\0\0\0\xe0\x3f\x22\x1c\x09\0\0\0\0\0\0\xe0\x3f\x1a\x11\x0a\x04op\"1\x12\x09\x09\0\0\0\0\0\0\xd0\x3f",
         );
         check(
             by_operation(StrategyKind::RateLimiting(5), &[]),

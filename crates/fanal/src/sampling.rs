@@ -60,7 +60,7 @@ pub(crate) async fn start(
     tasks: &mut JoinSet<()>,
     stopping: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    if pipeline.sampling().probabilities().is_some() {
+    if pipeline.sampling().is_adaptive() {
         let kept = data_dir.join(KEPT_NAME);
         restore(pipeline, &kept);
         tasks.spawn(keep(kept, Arc::clone(pipeline), stopping.clone()));

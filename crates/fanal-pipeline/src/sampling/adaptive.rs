@@ -96,19 +96,24 @@ impl Adaptive {
         services: impl Iterator<Item = (String, f64, Vec<(String, f64)>)>,
         now_unix_nanos: u64,
     ) {
+        let (initial, least) = (self.config.initial_probability, self.config.probability_min);
         let settled_unix_nanos = now_unix_nanos.saturating_add(nanos(self.config.delay));
+        let take_up = |operation: &mut Operation, probability: f64| {
+            operation.probability = probability.clamp(least, 1.0);
+            operation.settled_unix_nanos = settled_unix_nanos;
+        };
         for (service, default, operations) in services {
             for (operation, probability) in operations {
                 if let Some(operation) = self.operation(&service, &operation, now_unix_nanos) {
-                    operation.probability = probability;
-                    operation.settled_unix_nanos = settled_unix_nanos;
+                    take_up(operation, probability);
                 }
             }
-            if default > self.config.initial_probability
-                && let Some(service) = self.services.get_mut(&service)
+            // Only where there was no place left does the default say more than the configuration.
+            if let Some(service) = self.services.get_mut(&service)
+                && service.operations.len() >= SERVICE_OPERATIONS_MAX
             {
-                let others = Operation::new(default, now_unix_nanos);
-                service.others = Some(Operation { settled_unix_nanos, ..others });
+                let others = service.others.get_or_insert(Operation::new(initial, now_unix_nanos));
+                take_up(others, default);
             }
         }
     }

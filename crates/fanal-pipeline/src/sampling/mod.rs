@@ -102,9 +102,9 @@ impl Sampling {
         strategy
     }
 
-    /// Counts the traces that begin in a batch.
-    pub(crate) fn count(&self, batch: &SpanBatch) {
-        if self.adaptive.is_none() {
+    /// Counts the traces that begin in a batch, where adaptive sampling is on.
+    pub fn count(&self, batch: &SpanBatch) {
+        if !self.is_adaptive() {
             return;
         }
         let now = self.clock.now_unix_nanos();
@@ -114,6 +114,11 @@ impl Sampling {
         roots.for_each(|(service, operation, traces)| {
             adaptive.count(service, operation, traces, now);
         });
+    }
+
+    /// Whether probabilities are computed from what arrives.
+    pub fn is_adaptive(&self) -> bool {
+        self.adaptive.is_some()
     }
 
     /// The adaptive probabilities as a strategies file, for the next run; `None` where adaptive sampling is off.

@@ -2,6 +2,7 @@
 //!
 //! Asked on a port of its own and on that of Jaeger's spans, where OpenTelemetry's SDKs ask.
 
+use super::{Encoding, answer};
 use crate::body;
 use crate::compression::decompress;
 use crate::ingest::{Ingest, undecodable};
@@ -15,7 +16,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::any;
-use fanal_formats::sampling::{SamplingResponse, read_question};
+use fanal_formats::sampling::read_question;
 use fanal_pipeline::RequestRejection;
 use http::{HeaderMap, Request, StatusCode, Version};
 use tokio::net::TcpListener;
@@ -57,11 +58,7 @@ async fn get_sampling_strategy(State(ingest): State<Ingest>, request: Request<Bo
     ingest.began();
     let (parts, body) = request.into_parts();
     match asked_service(&ingest, &parts.headers, body).await {
-        Ok(service) => unary::success(&super::answer(
-            &ingest.pipeline,
-            &service,
-            SamplingResponse::to_protobuf,
-        )),
+        Ok(service) => unary::success(&answer(&ingest.pipeline, &service, Encoding::Protobuf)),
         Err(refusal) => {
             ingest.refused(&refusal);
             unary::refused(&refusal)

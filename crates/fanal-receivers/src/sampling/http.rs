@@ -2,6 +2,7 @@
 //!
 //! Clients look at the status alone: with 400 and above they keep what they were told before and ask again.
 
+use super::{Encoding, answer};
 use crate::ingest::Ingest;
 use crate::listen::{self, Drained};
 use crate::post::{discard_early, text};
@@ -12,7 +13,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use fanal_formats::sampling::SamplingResponse;
 use fanal_pipeline::RequestRejection;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use tokio::net::TcpListener;
@@ -61,9 +61,9 @@ async fn every_path(State(ingest): State<Ingest>, request: Request<Body>) -> Res
         }
     };
     if parts.uri.path() == BAGGAGE_PATH {
-        return json("[]".to_owned());
+        return json(b"[]".to_vec());
     }
-    json(super::answer(&ingest.pipeline, &service, SamplingResponse::to_json))
+    json(answer(&ingest.pipeline, &service, Encoding::Json))
 }
 
 /// The one service that the parameters name.
@@ -92,7 +92,7 @@ fn wrong_method(ingest: &Ingest, method: &Method) -> Response {
     response
 }
 
-fn json(body: String) -> Response {
+fn json(body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     let content_type = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);

@@ -13,14 +13,17 @@ use fanal_formats::sampling::{OperationStrategies, SamplingResponse, StrategyKin
 use fanal_pipeline::Pipeline;
 use fanal_pipeline::sampling::strategy;
 
-/// What a service is told, in the form that `write` gives it.
-fn answer<T>(
-    pipeline: &Pipeline,
-    service: &str,
-    write: impl FnOnce(&SamplingResponse<'_>) -> T,
-) -> T {
+/// How an answer is written.
+#[derive(Debug, Clone, Copy)]
+enum Encoding {
+    Json,
+    Protobuf,
+}
+
+/// What a service is told.
+fn answer(pipeline: &Pipeline, service: &str, encoding: Encoding) -> Vec<u8> {
     let strategy = pipeline.sampling().strategy(service);
-    write(&SamplingResponse {
+    let response = SamplingResponse {
         kind: match strategy.kind {
             strategy::StrategyKind::Probabilistic(probability) => {
                 StrategyKind::Probabilistic(probability)
@@ -32,5 +35,9 @@ fn answer<T>(
             lower_bound_traces_per_second: operations.lower_bound_traces_per_second,
             list: &operations.list,
         }),
-    })
+    };
+    match encoding {
+        Encoding::Json => response.to_json().into_bytes(),
+        Encoding::Protobuf => response.to_protobuf(),
+    }
 }

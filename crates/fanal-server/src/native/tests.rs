@@ -238,6 +238,13 @@ async fn status_tells_what_came_in_and_is_stored() {
     let status = server.get_json("/fanal/v1/status").await;
     assert_eq!(status["ingest"]["rejected_requests"], 1);
     assert_eq!(status["ingest"]["recent_rejections"][0]["message"], "no protobuf");
+    assert!(status["sampling"].get("file_problem").is_none());
+    let strategies = br#"{"service_strategies": [{"service": "shop", "type": "ratelimiting", "param": 5}]}"#;
+    server.pipeline().sampling().load_file(strategies).expect("reads");
+    server.pipeline().sampling().file_failed("no JSON".to_owned());
+    let status = server.get_json("/fanal/v1/status").await;
+    assert_eq!(status["sampling"]["file_problem"], "no JSON");
+    assert_eq!(status["sampling"]["file_services"], 1);
     let empty = Server::new().get_json("/fanal/v1/status").await;
     assert!(empty["storage"].get("newest_trace_id").is_none());
 }

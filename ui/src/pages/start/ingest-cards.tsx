@@ -15,6 +15,8 @@ const LISTENER_NAMES: Readonly<Record<string, string>> = {
   jaeger_binary: 'Jaeger, binary, over UDP',
   jaeger_http: 'Jaeger over HTTP',
   jaeger_grpc: 'Jaeger over gRPC',
+  sampling_http: 'Remote sampling over HTTP',
+  sampling_grpc: 'Remote sampling over gRPC',
   zipkin: 'Zipkin',
   datadog: 'Datadog agent',
   honeycomb: 'Honeycomb events',
@@ -49,7 +51,7 @@ export function Listeners({ status }: { status: StatusResponse | null }) {
 
 export function Arrivals({ status }: { status: StatusResponse | null }) {
   if (status === null) return null;
-  const { ingest } = status;
+  const { ingest, sampling } = status;
   const newest = ingest.recent_rejections[0];
   return (
     <section aria-labelledby="came-in">
@@ -61,6 +63,13 @@ export function Arrivals({ status }: { status: StatusResponse | null }) {
         <Counter label="Rejected requests" count={ingest.rejected_requests} isBad />
       </dl>
       {newest !== undefined && <NewestRejection rejection={newest} />}
+      {sampling.file_problem !== undefined && (
+        <div class={styles.rejection}>
+          <Notice tone="error" title="Sampling strategies are not up to date">
+            <p>{sampling.file_problem}</p>
+          </Notice>
+        </div>
+      )}
     </section>
   );
 }

@@ -170,6 +170,17 @@ fn operations_above_the_limit_share_the_default() {
     assert!((operations.default_probability - 0.01).abs() < 1e-9, "{operations:?}");
     assert_eq!(kind, StrategyKind::Probabilistic(operations.default_probability));
     assert_eq!(adaptive.counts().operations, SERVICE_OPERATIONS_MAX);
+    // Which a restart keeps, and which a file that someone wrote cannot set to never.
+    let kept = adaptive.probabilities().map(|(name, default, list)| {
+        let list = list.map(|(name, _)| (name.to_owned(), 0.0)).collect();
+        (name.to_owned(), default, list)
+    });
+    let mut restored = Adaptive::new(adaptive.config.clone(), 1);
+    restored.restore(kept, 1);
+    let restored = restored.strategy("shop").operations.expect("by operation");
+    assert!((restored.default_probability - 0.01).abs() < 1e-9, "{restored:?}");
+    let least = AdaptiveConfig::PROBABILITY_MIN;
+    assert!(restored.list.iter().all(|(_, probability)| (probability - least).abs() < 1e-12));
     // A long name never has a place of its own.
     adaptive.count("cart", &"x".repeat(NAME_BYTES_MAX + 1), 1, 30 * SECOND);
     assert_eq!(adaptive.strategy("cart").operations.expect("by operation").list, []);

@@ -20,8 +20,8 @@ async fn every_kind_of_strategy_is_answered_on_both_ports() {
                 ("rated", b"\x08\x01\x1a\x02\x08\x05"),
                 (
                     "by operation",
-                    b"\x12\x09\x09\0\0\0\0\0\0\xe0\x3f\x22\x1c\x09\0\0\0\0\0\0\xe0\x3f\x1a\x11\
-                      \x0a\x03op1\x12\x0a\x09\0\0\0\0\0\0\xd0\x3f",
+                    b"\x12\x09\x09\0\0\0\0\0\0\xe0\x3f\x22\x1b\x09\0\0\0\0\0\0\xe0\x3f\x1a\x10\
+                      \x0a\x03op1\x12\x09\x09\0\0\0\0\0\0\xd0\x3f",
                 ),
             ] {
                 let mut question = vec![0x0a, u8::try_from(service.len()).expect("short")];
