@@ -239,7 +239,8 @@ async fn status_tells_what_came_in_and_is_stored() {
     assert_eq!(status["ingest"]["rejected_requests"], 1);
     assert_eq!(status["ingest"]["recent_rejections"][0]["message"], "no protobuf");
     assert!(status["sampling"].get("file_problem").is_none());
-    let strategies = br#"{"service_strategies": [{"service": "shop", "type": "ratelimiting", "param": 5}]}"#;
+    let strategies =
+        br#"{"service_strategies": [{"service": "shop", "type": "ratelimiting", "param": 5}]}"#;
     server.pipeline().sampling().load_file(strategies).expect("reads");
     server.pipeline().sampling().file_failed("no JSON".to_owned());
     let status = server.get_json("/fanal/v1/status").await;

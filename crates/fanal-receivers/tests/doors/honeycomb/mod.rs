@@ -197,7 +197,11 @@ async fn failures_of_the_store_are_told_with_a_time_to_come_back() {
 
 #[tokio::test]
 async fn bytes_beyond_the_budget_are_told_to_retry() {
-    let config = PipelineConfig { in_flight_bytes_max: 60 << 10, retry_after_seconds: 7 };
+    let config = PipelineConfig {
+        in_flight_bytes_max: 60 << 10,
+        retry_after_seconds: 7,
+        ..PipelineConfig::default()
+    };
     let door = Door::configured(DOOR, config, ReceiversConfig::default()).await;
     door.store.close_gate();
     let body = batch(&[&*"x".repeat(30 << 10)]);

@@ -192,7 +192,11 @@ async fn failures_of_the_store_are_told_in_the_senders_encoding() {
 
 #[tokio::test]
 async fn bytes_beyond_the_budget_are_told_to_retry() {
-    let config = PipelineConfig { in_flight_bytes_max: 60 << 10, retry_after_seconds: 7 };
+    let config = PipelineConfig {
+        in_flight_bytes_max: 60 << 10,
+        retry_after_seconds: 7,
+        ..PipelineConfig::default()
+    };
     let door = Door::configured(HTTP, config, ReceiversConfig::default()).await;
     door.store.close_gate();
     let long_name = "x".repeat(30 << 10);
