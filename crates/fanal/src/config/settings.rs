@@ -2,6 +2,8 @@
 //!
 //! A new setting is one entry here and one field of [`Config`]; those of receivers follow from their list.
 
+mod sampling;
+
 use super::{Config, LogFormat, Ports};
 use crate::sampling::StrategiesSource;
 use fanal_local::tier::BucketConfig;
@@ -121,7 +123,13 @@ const OFF: &str = "off";
 pub(crate) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     let doors = RECEIVERS.iter().map(Setting::of_door);
     let doors = doors.chain(QUESTION_DOORS.iter().map(Setting::of_question_door));
-    BEFORE_DOORS.iter().copied().chain(doors).chain(BEHIND_DOORS.iter().copied()).collect()
+    BEFORE_DOORS
+        .iter()
+        .copied()
+        .chain(doors)
+        .chain(BEHIND_DOORS.iter().copied())
+        .chain(sampling::SAMPLING.iter().copied())
+        .collect()
 });
 
 const BEFORE_DOORS: &[Setting] = &[
@@ -335,88 +343,6 @@ const BEHIND_DOORS: &[Setting] = &[
         }),
     },
     Setting {
-        path: "sampling.strategies_file",
-        value_name: "FILE|URL",
-        default: "",
-        help: "What services are told about sampling, as a file in the format of Jaeger's collector, or an http:// address of one",
-        apply: Apply::Text(|config, text| {
-            if text.starts_with("https://") {
-                return Err(format!(
-                    "`{text}`: https is not spoken here; name a file or an http:// address"
-                ));
-            }
-            text.clone_into(&mut config.strategies.place);
-            Ok(())
-        }),
-    },
-    Setting {
-        path: "sampling.reload_seconds",
-        value_name: "SECONDS",
-        default: "10",
-        help: "Time between two looks whether the strategies file has changed, seconds",
-        apply: Apply::Text(|config, text| {
-            seconds(text, 86_400).map(|value| config.strategies.reload = value)
-        }),
-    },
-    Setting {
-        path: "sampling.default_probability",
-        value_name: "PROBABILITY",
-        default: "1",
-        help: "Probability of a trace where no file and nothing adaptive tells another, 0 to 1",
-        apply: Apply::Text(|config, text| {
-            fraction(text, 0.0, 1.0)
-                .map(|value| config.pipeline.sampling.default_probability = value)
-        }),
-    },
-    Setting {
-        path: "sampling.adaptive.target_spans_per_second",
-        value_name: "RATE",
-        default: "0",
-        help: "Adaptive sampling: traces a second wanted of each operation (their root spans), from which probabilities are computed; 0 is off",
-        apply: Apply::Text(|config, text| {
-            fraction(text, 0.0, 1e6)
-                .map(|value| config.pipeline.sampling.adaptive.target_spans_per_second = value)
-        }),
-    },
-    Setting {
-        path: "sampling.adaptive.interval_seconds",
-        value_name: "SECONDS",
-        default: "30",
-        help: "Adaptive sampling: time over which traces are counted, seconds",
-        apply: Apply::Text(|config, text| {
-            seconds(text, 3600).map(|value| config.pipeline.sampling.adaptive.interval = value)
-        }),
-    },
-    Setting {
-        path: "sampling.adaptive.delay_seconds",
-        value_name: "SECONDS",
-        default: "90",
-        help: "Adaptive sampling: time that clients get to take a new probability over before traces are counted again, seconds; longer than they wait between two questions",
-        apply: Apply::Text(|config, text| {
-            seconds(text, 3600).map(|value| config.pipeline.sampling.adaptive.delay = value)
-        }),
-    },
-    Setting {
-        path: "sampling.adaptive.initial_probability",
-        value_name: "PROBABILITY",
-        default: "0.001",
-        help: "Adaptive sampling: probability of an operation of which nothing is known yet",
-        apply: Apply::Text(|config, text| {
-            fraction(text, PROBABILITY_LEAST, 1.0)
-                .map(|value| config.pipeline.sampling.adaptive.initial_probability = value)
-        }),
-    },
-    Setting {
-        path: "sampling.adaptive.probability_min",
-        value_name: "PROBABILITY",
-        default: "0.00001",
-        help: "Adaptive sampling: least probability, however much arrives",
-        apply: Apply::Text(|config, text| {
-            fraction(text, PROBABILITY_LEAST, 1.0)
-                .map(|value| config.pipeline.sampling.adaptive.probability_min = value)
-        }),
-    },
-    Setting {
         path: "drain_timeout_seconds",
         value_name: "SECONDS",
         default: "15",
@@ -485,23 +411,6 @@ pub(super) fn retention_bytes(text: &str) -> Result<u64, String> {
 
 fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
     let value: usize = text.parse().map_err(|_| format!("`{text}` is no whole number"))?;
-    if (least..=most).contains(&value) {
-        Ok(value)
-    } else {
-        Err(format!("{value} is outside {least} to {most}"))
-    }
-}
-
-/// Whole seconds, at least one.
-fn seconds(text: &str, most: usize) -> Result<Duration, String> {
-    number(text, 1, most).map(|value| Duration::from_secs(fanal_base::cast::wide(value)))
-}
-
-/// Least probability of adaptive sampling: below it an operation is as good as never seen again.
-const PROBABILITY_LEAST: f64 = 1e-9;
-
-fn fraction(text: &str, least: f64, most: f64) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
     if (least..=most).contains(&value) {
         Ok(value)
     } else {
@@ -578,18 +487,5 @@ mod tests {
         check("9", Err("9 is outside 10 to 1048576 bytes"));
         check("64kb", Err("`kb` is no unit; write B, KiB, MiB, GiB or TiB"));
         check("MiB", Err("`MiB` is no size; write a whole number with a unit, as in 64MiB"));
-    }
-
-    #[test]
-    fn numbers_with_a_point_have_bounds() {
-        let check = |input: &str, expect: Result<f64, &str>| {
-            let read = fraction(input, 0.0, 1.0);
-            assert_eq!(read.as_ref().map_err(String::as_str), expect.as_ref().map_err(|e| *e));
-        };
-        check("0.25", Ok(0.25));
-        check("1", Ok(1.0));
-        check("1.5", Err("1.5 is outside 0 to 1"));
-        check("NaN", Err("NaN is outside 0 to 1"));
-        check("much", Err("`much` is no number"));
     }
 }
