@@ -174,6 +174,20 @@ export interface Resource {
   schema_url: string;
 }
 
+/** Where the answers to questions about sampling come from. */
+export interface SamplingStatus {
+  /** Operations with an adaptive probability of their own. */
+  adaptive_operations: number;
+  /** Services with adaptive probabilities. */
+  adaptive_services: number;
+  /**
+   * Why the strategies file is not in force as it is now; absent while all is well. The strategies before it stay.
+   */
+  file_problem?: string;
+  /** Services that the strategies file names. */
+  file_services: number;
+}
+
 /** How much of the store a search looked at. */
 export interface Scanned {
   /** Granules read and granules there, for judging how well pruning worked. */
@@ -307,6 +321,8 @@ export interface StatusResponse {
   ingest: IngestStatus;
   /** Every address listened on. */
   listeners: Listener[];
+  /** What services are told about sampling. */
+  sampling: SamplingStatus;
   /** What is stored. */
   storage: StorageStatus;
   /** Seconds since start. */

@@ -6,7 +6,6 @@
 use super::error::StrategiesError;
 use super::strategy::{OperationStrategies, RATE_MAX, Strategy, StrategyKind};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Most bytes of a strategies file.
@@ -153,7 +152,7 @@ struct OperationText {
 }
 
 /// Members that the format does not have: Jaeger takes files with them, so they are told and not refused.
-type OtherMembers = BTreeMap<String, IgnoredAny>;
+type OtherMembers = BTreeMap<String, serde_json::Value>;
 
 /// A file that is being read.
 struct Reading {
