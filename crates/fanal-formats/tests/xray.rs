@@ -175,6 +175,15 @@ fn the_place_of_a_segment_is_its_resource() {
             r#"attributes: aws.retries=2, rpc.method="Handle""#,
         ],
     );
+    // OpenTelemetry has its own words for two of the languages.
+    for (sdk, language) in
+        [("X-Ray for Node.js", "nodejs"), ("X-Ray for .NET", "dotnet"), ("X-Ray for Go", "go")]
+    {
+        let expect = format!(
+            "resource: service.name=shop, telemetry.sdk.language={language}, telemetry.sdk.name={sdk}"
+        );
+        check(json!({"aws": {"xray": {"sdk": sdk}}}), &[&expect]);
+    }
     check(
         json!({"aws": {
             "ecs": {"container": "c", "container_id": "ci", "container_arn": "ca"},

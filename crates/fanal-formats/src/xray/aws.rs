@@ -71,10 +71,15 @@ fn place<'a>(object: &str, raw: &'a RawValue, into: &mut Vec<DraftAttribute<'a>>
     }
 }
 
-/// The language that the name of an SDK ends with, as in `X-Ray for Python`.
+/// The language that the name of an SDK ends with, as in `X-Ray for Python`, in OpenTelemetry's word for it.
 fn language(raw: &RawValue) -> Option<Vec<u8>> {
     let Some(DraftValue::Text(name)) = value(raw) else { return None };
-    Some(name.strip_prefix(b"X-Ray for ")?.to_ascii_lowercase())
+    let language = name.strip_prefix(b"X-Ray for ")?.to_ascii_lowercase();
+    Some(match &*language {
+        b"node.js" => b"nodejs".to_vec(),
+        b".net" => b"dotnet".to_vec(),
+        _ => language,
+    })
 }
 
 fn call<'a>(key: &str, raw: &'a RawValue, into: &mut Vec<DraftAttribute<'a>>) {
