@@ -1,7 +1,7 @@
 //! Annotations as events: the value is the name, unless it also holds the attributes of an event.
 //!
-//! Used by the mapping. Senders that come from OpenTelemetry write attributes in one of three ways: the Collector
-//! `name|{…}|dropped`, SDKs `"name":{…}` or `{"name":{…}}`. Invariant: any other value is kept as it is.
+//! Used by the mapping. Senders that come from OpenTelemetry write attributes in one of four ways: the Collector
+//! `name|{…}|dropped`, SDKs `"name":{…}`, `{"name":{…}}` or, in Go, `name: {…}`. Invariant: any other value is kept as it is.
 
 use super::object::read_attributes;
 use super::span::Annotation;
@@ -29,7 +29,7 @@ fn structured(value: &RawText<'_>) -> Option<DraftEvent<'static>> {
     match text.as_bytes().first()? {
         b'{' => of_sdk(text),
         b'"' if text.ends_with('}') => of_sdk(&format!("{{{text}}}")),
-        _ => of_collector(text),
+        _ => of_collector(text).or_else(|| of_go(text)),
     }
 }
 
@@ -48,6 +48,12 @@ fn of_collector(text: &str) -> Option<DraftEvent<'static>> {
     let attributes = read_attributes(attributes)?;
     let name = name.as_bytes().to_vec().into();
     Some(DraftEvent { name, attributes, dropped_attributes_count, ..DraftEvent::default() })
+}
+
+fn of_go(text: &str) -> Option<DraftEvent<'static>> {
+    let (name, attributes) = text.split_once(": ").filter(|(name, _)| !name.is_empty())?;
+    let attributes = read_attributes(attributes)?;
+    Some(DraftEvent { name: name.as_bytes().to_vec().into(), attributes, ..DraftEvent::default() })
 }
 
 #[cfg(test)]
@@ -76,6 +82,7 @@ mod tests {
         check("miss|{}|0", "miss [] 0");
         check(r#""miss":{"key":7}"#, &format!("miss {one} 0"));
         check(r#"{"miss": {"key": 7}}"#, &format!("miss {one} 0"));
+        check(r#"miss: {"key":7}"#, &format!("miss {one} 0"));
         let bar = format!("[a|b={:?}]", DraftValue::Int(7));
         check(r#"miss|{"a|b":7}|0"#, &format!("miss {bar} 0"));
     }
@@ -95,6 +102,10 @@ mod tests {
             "{}",
             "}",
             "retry 3",
+            "retry: 3",
+            r#"retry: {"a":1"#,
+            r#"retry: [{"a":1}]"#,
+            r#": {"a":1}"#,
         ] {
             check(value, &format!("{value} [] 0"));
         }
