@@ -151,6 +151,7 @@ pub(crate) fn undecodable(error: &DecodeError) -> Refusal {
     Refusal::lasting(kind, refusal::chain(error))
 }
 
-fn internal(message: &str) -> Refusal {
+/// A mistake of Fanal.
+pub(crate) fn internal(message: &str) -> Refusal {
     Refusal::lasting(RequestRejection::Internal, message)
 }

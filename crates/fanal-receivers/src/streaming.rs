@@ -166,8 +166,8 @@ fn grow(pipeline: &Pipeline, permit: &mut BytePermit, bytes: usize) -> Result<()
     pipeline.grow(permit, bytes).map_err(|error| Refusal::from_pipeline(&error, pipeline))
 }
 
-/// Answers a call at once, without a message, and ends it when `outcome` is known. Nothing runs but while the answer is
-/// waited for, so that a call which its sender gives up ends with it.
+/// Answers a call at once, without a message, and ends it when `outcome` is known. The outcome is worked on only while the
+/// answer is waited for, so that a call which its sender gives up ends with it.
 pub(crate) fn respond<F>(outcome: F) -> Response
 where
     F: Future<Output = Result<(), Refusal>> + Send + 'static,

@@ -5,7 +5,7 @@
 //! Follows <https://github.com/census-instrumentation/opencensus-proto>.
 
 use crate::body;
-use crate::ingest::Ingest;
+use crate::ingest::{self, Ingest, Payload};
 use crate::listen::{self, Drained, Shutdown};
 use crate::refusal::{GrpcCode, Refusal};
 use crate::registry::{Door, Receiver, Serve};
@@ -103,8 +103,7 @@ async fn receive(
                 return Err(refusal);
             }
         }
-        let outcome = receive_one(ingest, &mut messages, &decoder).await;
-        outcome.inspect_err(|refusal| ingest.refused(refusal))?;
+        receive_one(ingest, &mut messages, &decoder).await?;
     }
 }
 
@@ -113,14 +112,29 @@ async fn receive_one(
     messages: &mut Messages,
     decoder: &Arc<Mutex<StreamDecoder>>,
 ) -> Result<(), Refusal> {
-    let payload = messages.read().await?;
-    let shared = Arc::clone(decoder);
-    let decode =
-        move |bytes: &[u8]| shared.lock().unwrap_or_else(PoisonError::into_inner).decode(bytes);
-    // Spans that were refused are counted; the protocol has no way to tell of them.
-    ingest.ingest(payload, decode).await?;
+    let count = |refusal: &Refusal| ingest.refused(refusal);
+    let payload = messages.read().await.inspect_err(count)?;
+    store(ingest.clone(), payload, Arc::clone(decoder)).await?;
     let kept_bytes = decoder.lock().unwrap_or_else(PoisonError::into_inner).kept_bytes();
-    messages.remember(kept_bytes)
+    messages.remember(kept_bytes).inspect_err(count)
+}
+
+/// Stores a message that came whole, also when its sender goes meanwhile: libraries send their last spans and close the
+/// connection at once.
+async fn store(
+    ingest: Ingest,
+    payload: Payload,
+    decoder: Arc<Mutex<StreamDecoder>>,
+) -> Result<(), Refusal> {
+    let work = tokio::spawn(async move {
+        let decode = move |bytes: &[u8]| {
+            decoder.lock().unwrap_or_else(PoisonError::into_inner).decode(bytes)
+        };
+        // Spans that were refused are counted; the protocol has no way to tell of them.
+        let outcome = ingest.ingest(payload, decode).await;
+        outcome.map(drop).inspect_err(|refusal| ingest.refused(refusal))
+    });
+    work.await.unwrap_or_else(|_| Err(ingest::internal("storing was cut off")))
 }
 
 fn stopping(ingest: &Ingest) -> Refusal {

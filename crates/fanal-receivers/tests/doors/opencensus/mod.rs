@@ -60,6 +60,27 @@ async fn messages_of_an_open_call_are_stored_as_they_come() {
 }
 
 #[tokio::test]
+async fn a_message_that_came_whole_is_stored_though_its_sender_goes() {
+    let door = Door::open(DOOR).await;
+    let in_flight_bytes = || door.pipeline.snapshot().in_flight_bytes;
+    door.store.close_gate();
+    let call = open(&door).await;
+    call.send(message("shop", &["last"])).await;
+    door.store.wait_for_appends(1).await;
+    let before = in_flight_bytes();
+    drop(call);
+    // What the call itself cost is given back when the server sees that it has ended.
+    while in_flight_bytes() == before {
+        tokio::task::yield_now().await;
+    }
+    door.store.release(1);
+    while in_flight_bytes() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(door.store.names(), ["last"]);
+}
+
+#[tokio::test]
 async fn calls_do_not_share_what_they_remember() {
     let door = Door::open(DOOR).await;
     let (first, second) = (open(&door).await, open(&door).await);
