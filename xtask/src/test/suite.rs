@@ -28,6 +28,8 @@ pub(super) struct Suite {
     pub(super) name: String,
     folder: PathBuf,
     script: PathBuf,
+    /// It was asked for by its name, and not only as one of all.
+    is_named: bool,
 }
 
 /// The suites called `names`, or every suite where none is named.
@@ -42,7 +44,9 @@ pub(super) fn find(names: &[String]) -> Result<Vec<Suite>> {
             .map(|script| folder.join(script))
             .find(|script| script.is_file());
         if let (Some(script), Some(name)) = (script, folder.file_name()) {
-            suites.push(Suite { name: name.to_string_lossy().into_owned(), script, folder });
+            let name = name.to_string_lossy().into_owned();
+            let is_named = names.contains(&name);
+            suites.push(Suite { name, script, folder, is_named });
         }
     }
     suites.sort_by(|a, b| a.name.cmp(&b.name));
@@ -50,7 +54,7 @@ pub(super) fn find(names: &[String]) -> Result<Vec<Suite>> {
         let known: Vec<&str> = suites.iter().map(|suite| suite.name.as_str()).collect();
         bail!("no suite is called `{missing}`; there are: {}", known.join(", "));
     }
-    suites.retain(|suite| names.is_empty() || names.contains(&suite.name));
+    suites.retain(|suite| names.is_empty() || suite.is_named);
     Ok(suites)
 }
 
@@ -102,6 +106,9 @@ impl Suite {
             .env("PYTHONDONTWRITEBYTECODE", "1");
         if let Some(chromium) = chromium {
             command.env("CHROMIUM", chromium);
+        }
+        if self.is_named {
+            command.env("SUITE_IS_NAMED", "1");
         }
         Ok(command)
     }
