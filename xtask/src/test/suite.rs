@@ -46,7 +46,7 @@ pub(super) fn find(names: &[String]) -> Result<Vec<Suite>> {
         if let (Some(script), Some(name)) = (script, folder.file_name()) {
             let name = name.to_string_lossy().into_owned();
             let is_named = names.contains(&name);
-            suites.push(Suite { name, script, folder, is_named });
+            suites.push(Suite { name, folder, script, is_named });
         }
     }
     suites.sort_by(|a, b| a.name.cmp(&b.name));

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-HOP_SECONDS_MAX = 60
+HOP_SECONDS_MAX = 200
 
 
 def headers():
