@@ -1,9 +1,9 @@
 // Tells what jaeger-client for Node.js samples, again and again. Usage: node jaeger-client.mjs HOST PORT SERVICE
-import { initTracer } from "jaeger-client";
+import jaeger from "jaeger-client";
 
 const [host, port, serviceName] = process.argv.slice(2);
 const sampler = { type: "remote", param: 0, host, port: Number(port), refreshIntervalMs: 100 };
-const tracer = initTracer({ serviceName, sampler, reporter: { agentHost: host } }, {});
+const tracer = jaeger.initTracer({ serviceName, sampler, reporter: { agentHost: host } }, {});
 
 // Spans that are not finished are not sent.
 const count = (name) =>
