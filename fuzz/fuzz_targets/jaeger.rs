@@ -18,11 +18,13 @@ fuzz_target!(|input: (u8, &[u8])| {
     let (encoding, bytes) = input;
     let decoded = DECODER.with_borrow_mut(|decoder| {
         // What a broken request left is checked like anything else.
-        match encoding % 4 {
+        match encoding % 6 {
             0 => drop(decoder.read_message(bytes)),
             1 => drop(decoder.read_batch(bytes, Protocol::Binary)),
             2 => drop(decoder.read_batch(bytes, Protocol::Compact)),
-            _ => drop(decoder.read_post_spans(bytes)),
+            3 => drop(decoder.read_post_spans(bytes)),
+            4 => drop(decoder.read_span(bytes)),
+            _ => drop(decoder.read_span_json(bytes)),
         }
         decoder.take()
     });

@@ -2,21 +2,21 @@
 #![no_main]
 
 use fanal_formats::otlp::protobuf;
-use fanal_formats::zipkin::{Format, decode, sniff};
+use fanal_formats::zipkin::{Format, decode, decode_message};
 use fanal_model::IndexedBatch;
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((choice, body)) = bytes.split_first() else { return };
-    let _ = sniff(body);
-    let format = match choice % 4 {
-        0 => Format::V1Json,
-        1 => Format::V1Thrift,
-        2 => Format::V2Json,
-        _ => Format::V2Protobuf,
+    let decoded = match choice % 5 {
+        0 => decode(Format::V1Json, body, 1),
+        1 => decode(Format::V1Thrift, body, 1),
+        2 => decode(Format::V2Json, body, 1),
+        3 => decode(Format::V2Protobuf, body, 1),
+        _ => decode_message(body, 1),
     };
-    let Ok(decoded) = decode(format, body, 1) else { return };
+    let Ok(decoded) = decoded else { return };
     decoded.batch.validate().expect("a valid batch");
     let batch = IndexedBatch::new(Arc::new(decoded.batch)).expect("indexes");
     let written = protobuf::encode_traces(&[&batch]);

@@ -102,6 +102,7 @@ function status() {
     version: '0.1.0',
     uptime_seconds: Math.round(process.uptime()),
     sampling: { file_services: 0, adaptive_services: 0, adaptive_operations: 0 },
+    consumers: [],
     listeners: [
       { name: 'otlp_grpc', address: '127.0.0.1:4317' },
       { name: 'otlp_http', address: `127.0.0.1:${server.address().port}` },

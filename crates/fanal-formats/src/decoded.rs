@@ -153,6 +153,12 @@ pub enum DecodeError {
         /// What the bytes are.
         found: &'static str,
     },
+    /// The bytes are of no format that is taken.
+    #[error("message is not {expected}")]
+    Unrecognised {
+        /// What is taken.
+        expected: &'static str,
+    },
     /// Longer than [`REQUEST_BYTES_MAX`].
     #[error(
         "request has {bytes} bytes, at most {REQUEST_BYTES_MAX} are read; send smaller batches"

@@ -7,6 +7,8 @@ mod scalar;
 pub(crate) use scalar::{Double, Enumeration, Integer, Text};
 
 use crate::decoded::DecodeError;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{DecodeError as Base64Error, Engine, alphabet};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -58,4 +60,14 @@ pub(crate) fn read_object<'a, T: Deserialize<'a>>(
 /// Where a part of `body` begins, in bytes.
 pub(crate) fn offset_in(body: &str, part: &RawValue) -> usize {
     (part.get().as_ptr() as usize).saturating_sub(body.as_ptr() as usize)
+}
+
+/// Appends the bytes that a text is in base64. Both alphabets and missing padding are seen.
+pub(crate) fn decode_base64(text: &str, out: &mut Vec<u8>) -> Result<(), Base64Error> {
+    const LENIENT: GeneralPurposeConfig =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+    const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+    let engine = if text.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
+    engine.decode_vec(text, out)
 }

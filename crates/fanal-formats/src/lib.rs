@@ -15,6 +15,7 @@ mod json_value;
 pub mod msgpack;
 pub mod opencensus;
 pub mod otlp;
+mod rfc3339;
 pub mod sampling;
 pub mod thrift;
 pub mod wire;

@@ -21,4 +21,4 @@ mod tags;
 mod thrift;
 mod v1;
 
-pub use format::{Format, decode, sniff};
+pub use format::{Format, decode, decode_message, sniff};

@@ -102,6 +102,18 @@ pub const METRICS: &[Metric] = &[
         read: |snapshot| by_label(snapshot, "cause", |receiver| &receiver.sender_dropped_spans),
     },
     Metric {
+        name: "fanal_ingest_lag_messages",
+        help: "Messages in the partitions of a queue that this server consumes, behind the last one committed: Kafka's.",
+        kind: MetricKind::Gauge,
+        read: |snapshot| {
+            let known = |receiver: &ReceiverSnapshot| {
+                let labels = vec![("receiver", receiver.receiver)];
+                receiver.lag_messages.map(|value| Sample { labels, value })
+            };
+            snapshot.receivers.iter().filter_map(known).collect()
+        },
+    },
+    Metric {
         name: "fanal_ingest_in_flight_bytes",
         help: "Bytes of requests in memory now.",
         kind: MetricKind::Gauge,
@@ -157,6 +169,7 @@ mod tests {
             rejected_spans: vec![("bad_id", 3)],
             missing_requests: 12,
             sender_dropped_spans: vec![("queue_full", 13)],
+            lag_messages: (receiver == "b").then_some(14),
         };
         let snapshot = IngestSnapshot {
             receivers: vec![receiver("a", 5), receiver("b", 6)],
@@ -203,6 +216,7 @@ mod tests {
             "fanal_ingest_sender_dropped_spans_total",
             &[("receiver=a,cause=queue_full", 13), ("receiver=b,cause=queue_full", 13)],
         );
+        check("fanal_ingest_lag_messages", &[("receiver=b", 14)]);
         check("fanal_ingest_in_flight_bytes", &[("", 10)]);
         check("fanal_ingest_in_flight_bytes_max", &[("", 11)]);
     }

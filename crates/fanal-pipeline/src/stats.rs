@@ -72,6 +72,7 @@ struct ReceiverCounters {
     rejected_requests: [AtomicU64; RequestRejection::ALL.len()],
     rejected_spans: Mutex<BTreeMap<&'static str, u64>>,
     sender_dropped_spans: Mutex<BTreeMap<&'static str, u64>>,
+    lag_messages: Mutex<Option<u64>>,
 }
 
 impl IngestStats {
@@ -144,6 +145,12 @@ impl IngestStats {
         add(&counters.sender_dropped_spans, dropped_spans);
     }
 
+    /// Says how many messages wait in the queue that a receiver fetches from.
+    pub fn lag_is(&self, receiver: &'static str, messages: u64) {
+        let counters = self.receiver(receiver);
+        *counters.lag_messages.lock().unwrap_or_else(PoisonError::into_inner) = Some(messages);
+    }
+
     pub(crate) fn spans_accepted(&self, receiver: &'static str, spans: u64, duplicate_keys: u64) {
         let counters = self.receiver(receiver);
         counters.accepted_spans.fetch_add(spans, Ordering::Relaxed);
@@ -213,6 +220,7 @@ impl ReceiverCounters {
             rejected_spans: list(&self.rejected_spans),
             missing_requests: read(&self.missing_requests),
             sender_dropped_spans: list(&self.sender_dropped_spans),
+            lag_messages: *self.lag_messages.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
 }
@@ -251,6 +259,8 @@ pub struct ReceiverSnapshot {
     pub missing_requests: u64,
     /// Spans that senders say they dropped, by cause.
     pub sender_dropped_spans: Vec<(&'static str, u64)>,
+    /// Messages that wait in the queue it fetches from; none where there is no queue, or nothing known of it.
+    pub lag_messages: Option<u64>,
 }
 
 impl IngestSnapshot {

@@ -2,6 +2,7 @@
 //!
 //! The binary fills it from its configuration; the receivers read it once, at start.
 
+use crate::kafka::KafkaConfig;
 use crate::listen::ListenLimits;
 use crate::otlp::OtlpConfig;
 use crate::registry::RECEIVERS;
@@ -20,6 +21,8 @@ pub struct ReceiversConfig {
     pub listen: ListenLimits,
     /// OTLP over gRPC and HTTP.
     pub otlp: OtlpConfig,
+    /// Topics of Kafka.
+    pub kafka: KafkaConfig,
 }
 
 impl Default for ReceiversConfig {
@@ -33,6 +36,7 @@ impl Default for ReceiversConfig {
             requests: RequestLimits::default(),
             listen: ListenLimits::default(),
             otlp: OtlpConfig::default(),
+            kafka: KafkaConfig::default(),
         }
     }
 }

@@ -70,6 +70,12 @@ impl Ingest {
         stats.requests_rejected(self.receiver, refusal.kind, requests, &refusal.message);
     }
 
+    /// Lets bytes of a request into memory until the permit is dropped.
+    pub(crate) fn admit(&self, bytes: usize) -> Result<BytePermit, Refusal> {
+        let admitted = self.pipeline.admit(bytes);
+        admitted.map_err(|error| Refusal::from_pipeline(&error, &self.pipeline))
+    }
+
     /// Decodes and stores; resolves once every accepted span is durable.
     pub(crate) async fn ingest(
         &self,

@@ -1,12 +1,13 @@
-//! The list of receivers.
+//! The list of receivers, and of those that fetch instead of listening.
 //!
-//! The binary binds an address for each that is on and starts it; settings, help and reference pages are made from the
-//! list.
+//! The binary binds an address for each receiver that is on and starts it; settings, help and reference pages are made from
+//! the list. Consumers bind nothing and have settings of their own.
 
 use crate::config::ReceiversConfig;
 use crate::datadog;
 use crate::honeycomb;
 use crate::jaeger;
+use crate::kafka;
 use crate::listen::{Drained, Shutdown};
 use crate::opencensus;
 use crate::otlp;
@@ -59,6 +60,22 @@ pub struct Receiver {
     pub serve: Serve,
 }
 
+/// A way in that listens nowhere: it fetches what others keep for it.
+#[derive(Debug)]
+pub struct Consumer {
+    /// Name in metrics, logs and the status page.
+    pub name: &'static str,
+    /// What it takes, for people.
+    pub description: &'static str,
+    /// Where it fetches, for people; none while it is off.
+    pub origin: fn(&ReceiversConfig) -> Option<String>,
+    /// Starts it. It works until the signal, then ends what it has begun.
+    pub serve: fn(Door) -> ServeFuture,
+}
+
+/// Every consumer.
+pub const CONSUMERS: &[Consumer] = &[kafka::KAFKA];
+
 /// Every receiver.
 pub const RECEIVERS: &[Receiver] = &[
     otlp::GRPC,
@@ -93,6 +110,10 @@ mod tests {
             assert!(addresses.insert((address, is_udp)), "{}", receiver.name);
             assert!(names.insert(receiver.name) && names.insert(receiver.setting));
             assert!(receiver.setting.ends_with("address"), "{}", receiver.setting);
+        }
+        for consumer in CONSUMERS {
+            assert!(names.insert(consumer.name), "{}", consumer.name);
+            assert_eq!((consumer.origin)(&ReceiversConfig::default()), None, "{}", consumer.name);
         }
     }
 }

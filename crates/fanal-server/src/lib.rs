@@ -27,7 +27,7 @@ pub use grpc::{QUESTION_DOORS, QuestionDoor};
 pub use limits::Limits;
 pub use native::export::export_request;
 pub use native::openapi::openapi_json;
-pub use native::types::Listener;
+pub use native::types::{Consumer, Listener};
 pub use operations::metrics::metrics_reference;
 pub use operations::resident_bytes;
 pub use questions::Questions;

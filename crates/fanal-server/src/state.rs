@@ -2,7 +2,7 @@
 
 use crate::cache::TraceCache;
 use crate::limits::{CACHED_SPAN_AGE_MAX_NANOS, CACHED_TRACE_AGE_MAX_NANOS, Limits};
-use crate::native::types::Listener;
+use crate::native::types::{Consumer, Listener};
 use crate::operations::http_counters::HttpCounters;
 use crate::refusal::Refusal;
 use fanal_base::{Clock, ErrorKind, cast};
@@ -44,6 +44,8 @@ pub struct ServerState {
     pub readiness: Readiness,
     /// Every address that the process listens on.
     pub listeners: Vec<Listener>,
+    /// Where the process fetches spans.
+    pub consumers: Vec<Consumer>,
     /// Version of the binary.
     pub version: String,
     /// Limits of questions and answers.

@@ -1,7 +1,7 @@
 //! Tests of whole answers: a router over a store in memory, asked as a client would.
 
 use crate::limits::Limits;
-use crate::native::types::Listener;
+use crate::native::types::{Consumer, Listener};
 use crate::questions::Questions;
 use crate::state::{App, Readiness, ServerState};
 use axum::body::{Body, to_bytes};
@@ -81,6 +81,7 @@ impl Server {
             pipeline: Arc::clone(&pipeline),
             clock: Arc::new(clock.clone()),
             readiness: readiness.clone(),
+            consumers: vec![Consumer { name: "kafka".into(), origin: "kafka:9092".into() }],
             listeners: vec![Listener { name: "ui".into(), address: "127.0.0.1:16686".into() }],
             version: "0.0.1".into(),
             limits,

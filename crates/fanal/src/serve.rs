@@ -13,8 +13,8 @@ use fanal_local::tier::{Bucket, RemoteBucket};
 use fanal_local::{Ground, LocalStore, RealDisk};
 use fanal_pipeline::Pipeline;
 use fanal_query::QueryService;
-use fanal_receivers::{Door, otlp_http_router};
-use fanal_server::{Limits, Listener, Questions, Readiness, ServerState};
+use fanal_receivers::{CONSUMERS, Door, ReceiversConfig, otlp_http_router};
+use fanal_server::{Consumer, Limits, Listener, Questions, Readiness, ServerState};
 use fanal_storage::SpanStore;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -60,6 +60,7 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
         clock,
         readiness: readiness.clone(),
         listeners: addresses.iter().map(listener_entry).collect(),
+        consumers: consumer_entries(&config.receivers),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         limits: Limits::default(),
     };
@@ -71,14 +72,8 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
     let ui_server = tokio::spawn(fanal_server::serve(ui, router, ui_stopping));
     let memory_watch = tokio::spawn(allocator::watch());
     let receivers = Arc::new(config.receivers.clone());
-    for opened in doors {
-        let door = Door {
-            pipeline: Arc::clone(&pipeline),
-            config: Arc::clone(&receivers),
-            shutdown: stopping.clone(),
-        };
-        tasks.spawn(opened.serve(door, questions.clone()));
-    }
+    let door = Door { pipeline, config: receivers, shutdown: stopping.clone() };
+    start_doors(&mut tasks, doors, &door, &questions);
     if let (Some(start), Some(otlp_http)) = (companion, address_of(&addresses, "otlp_http")) {
         start(&mut tasks, otlp_http, stopping);
     }
@@ -116,6 +111,20 @@ async fn open_doors(config: &Config) -> anyhow::Result<(TcpListener, Vec<Opened>
     Ok((ui, doors::open(config).await?))
 }
 
+/// Starts the doors that were opened, and the consumers that are on.
+fn start_doors(tasks: &mut JoinSet<()>, doors: Vec<Opened>, door: &Door, questions: &Questions) {
+    for opened in doors {
+        tasks.spawn(opened.serve(door.clone(), questions.clone()));
+    }
+    for consumer in CONSUMERS.iter().filter(|one| (one.origin)(&door.config).is_some()) {
+        let serving = (consumer.serve)(door.clone());
+        tasks.spawn(async {
+            // How many were cut is in the log already.
+            let _ = serving.await;
+        });
+    }
+}
+
 fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn SpanStore>> {
     let data_dir = config.storage.data_dir.display();
     let bucket = RemoteBucket::open(&config.object_store).map_err(anyhow::Error::msg)?;
@@ -132,6 +141,14 @@ fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn
 
 fn listener_entry((name, address): &(&str, SocketAddr)) -> Listener {
     Listener { name: (*name).to_owned(), address: address.to_string() }
+}
+
+fn consumer_entries(config: &ReceiversConfig) -> Vec<Consumer> {
+    let entries = CONSUMERS.iter().filter_map(|consumer| {
+        let origin = (consumer.origin)(config)?;
+        Some(Consumer { name: consumer.name.to_owned(), origin })
+    });
+    entries.collect()
 }
 
 fn address_of(addresses: &[(&str, SocketAddr)], name: &str) -> Option<SocketAddr> {

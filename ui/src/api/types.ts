@@ -56,6 +56,14 @@ export interface Attribute {
   value: TypedValue;
 }
 
+/** One way in that fetches instead of listening. */
+export interface Consumer {
+  /** `kafka`. */
+  name: string;
+  /** Where it fetches: addresses of brokers. */
+  origin: string;
+}
+
 /** Durations of some spans. */
 export interface DurationTotals {
   /** Longest. */
@@ -317,6 +325,8 @@ export interface SpanDetail {
 
 /** `GET /fanal/v1/status`: what the server listens on, holds, and refused. */
 export interface StatusResponse {
+  /** What is fetched from elsewhere. */
+  consumers: Consumer[];
   /** Counters of what came in. */
   ingest: IngestStatus;
   /** Every address listened on. */

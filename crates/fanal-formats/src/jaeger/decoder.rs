@@ -6,7 +6,7 @@
 use super::mapping::ScopeTexts;
 use super::process;
 use super::span::{JaegerProcess, JaegerSpan};
-use super::{protobuf, thrift};
+use super::{json, protobuf, thrift};
 use crate::decoded::{
     DecodeError, Decoded, IdUnit, REQUEST_BYTES_MAX, Refusal, RejectReason, Rejects,
 };
@@ -78,6 +78,22 @@ impl Decoder {
         Ok(protobuf::read_post_spans(bytes, &mut Walk::new(self))?)
     }
 
+    /// Reads one bare `Span` of protobuf with its process inside, as it lies in a queue.
+    ///
+    /// Fails where the bytes are not protobuf.
+    pub fn read_span(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+        check_size(bytes)?;
+        Ok(protobuf::read_single(bytes, &mut Walk::new(self))?)
+    }
+
+    /// Reads the same in the JSON form of protobuf.
+    ///
+    /// Fails where the bytes are not a JSON object.
+    pub fn read_span_json(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+        check_size(bytes)?;
+        json::read_single(bytes, &mut Walk::new(self))
+    }
+
     /// The spans read so far; the decoder begins anew.
     pub fn take(&mut self) -> Decoded {
         let duplicate_keys =
@@ -132,6 +148,12 @@ impl<'d> Walk<'d, '_> {
             self.decoder.builder.intern_resource(&resource)
         });
         self.resource = Some(resource);
+    }
+
+    /// Refuses the span for a field that is not of its type.
+    pub(super) fn refuse_malformed(&mut self, problem: &str) {
+        self.decoder.rejects.add(RejectReason::Malformed, 1, || problem.to_owned());
+        self.span.clear();
     }
 
     /// Ends the span, which began at byte `offset` of its request.

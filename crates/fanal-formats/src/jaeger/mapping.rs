@@ -462,8 +462,8 @@ mod tests {
     #[test]
     fn warnings_are_an_array() {
         let mut span = span();
-        span.push_warning(b"skew");
-        span.push_warning(b"");
+        span.push_warning(&b"skew"[..]);
+        span.push_warning(&b""[..]);
         span.settle().expect("taken");
         let [(key, DraftValue::Array(array))] = &*span.draft.attributes else {
             panic!("{:?}", span.draft.attributes);
@@ -558,10 +558,10 @@ mod tests {
             Some(RejectReason::LinkCount),
         );
         check(
-            |span| (0..=ATTRIBUTES_MAX).for_each(|_| span.push_warning(b"w")),
+            |span| (0..=ATTRIBUTES_MAX).for_each(|_| span.push_warning(&b"w"[..])),
             Some(RejectReason::AttributeCount),
         );
-        check(|span| span.push_warning(b"\xff"), Some(RejectReason::Utf8));
+        check(|span| span.push_warning(&b"\xff"[..]), Some(RejectReason::Utf8));
         check(
             |span| {
                 for _ in 0..=TAGS_MAX / ATTRIBUTES_MAX {

@@ -33,8 +33,8 @@ fn read(process: &JaegerProcess<'_>) -> Result<(Resource, u64), NotText> {
     rename(&mut attributes, CLIENT_VERSION, |version| {
         Value::String(format!("Jaeger-{}", version.to_text()))
     });
-    if !matches!(process.service_name, b"" | NO_SERVICE) {
-        let name = Value::String(raw::text(process.service_name)?.to_owned());
+    if !matches!(&*process.service_name, b"" | NO_SERVICE) {
+        let name = Value::String(raw::text(&process.service_name)?.to_owned());
         // A tag of that name is not what Jaeger calls the service.
         let tags = attributes.len();
         attributes.retain(|(key, _)| key != SERVICE_NAME);
@@ -76,7 +76,8 @@ mod tests {
 
     /// A service and tags, and what becomes of them.
     fn check(service: &str, tags: &[(&str, &str)], expect: &str, expect_duplicates: u64) {
-        let mut process = JaegerProcess { service_name: service.as_bytes(), ..Default::default() };
+        let mut process =
+            JaegerProcess { service_name: service.as_bytes().into(), ..Default::default() };
         tags.iter().for_each(|(key, value)| process.push_tag(text(key, value)));
         let (resource, duplicates) = resource(&process).expect("taken");
         let shown: Vec<String> = resource
@@ -124,7 +125,7 @@ mod tests {
     fn a_process_that_breaks_a_rule_is_refused() {
         let refused =
             |process: &JaegerProcess<'_>| resource(process).map_err(|refused| refused.reason);
-        let process = JaegerProcess { service_name: b"\xff", ..Default::default() };
+        let process = JaegerProcess { service_name: b"\xff".into(), ..Default::default() };
         assert_eq!(refused(&process), Err(RejectReason::Utf8));
         let mut process = JaegerProcess::default();
         process.push_tag(JaegerTag { key: b"k", text: b"\xff", ..JaegerTag::default() });

@@ -1,4 +1,4 @@
-//! Walks `jaeger.api_v2` as a `PostSpansRequest` carries it.
+//! Walks `jaeger.api_v2`: the batch of a `PostSpansRequest`, or one span alone.
 //!
 //! Follows <https://github.com/jaegertracing/jaeger-idl/tree/main/proto/api_v2>. A process within a span goes before that
 //! of the batch. There is no field for a parent: references say it.
@@ -49,9 +49,13 @@ mod reference {
     pub(super) const TRACE_ID: u32 = bytes_tag(1);
     pub(super) const SPAN_ID: u32 = bytes_tag(2);
     pub(super) const KIND: u32 = varint_tag(3);
-    /// A kind; the other one is 0.
-    pub(super) const FOLLOWS_FROM: u32 = 1;
 }
+
+/// A kind of reference, by number and by name; the other one is 0.
+pub(super) const FOLLOWS_FROM: (u32, &str) = (1, "FOLLOWS_FROM");
+
+/// Names of the types of tags, in the order of their numbers.
+pub(super) const TAG_KINDS: [&str; 5] = ["STRING", "BOOL", "INT64", "FLOAT64", "BINARY"];
 
 mod tag {
     use crate::wire::{bytes_tag, fixed64_tag, varint_tag};
@@ -89,6 +93,15 @@ pub(super) fn read_post_spans<'a>(
             other => reader.skip(other)?,
         }
     }
+    Ok(())
+}
+
+/// Walks a bare `Span` with its process inside.
+pub(super) fn read_single<'a>(bytes: &'a [u8], walk: &mut Walk<'_, 'a>) -> Result<(), WireError> {
+    let message = Reader::new(bytes);
+    begin_process(find_message(message, span::PROCESS)?, walk)?;
+    read_span(message, &mut walk.span)?;
+    walk.end_span(0);
     Ok(())
 }
 
@@ -136,7 +149,7 @@ fn begin_process<'a>(
     if let Some(mut reader) = message {
         while !reader.is_at_end() {
             match reader.tag()? {
-                process::SERVICE_NAME => read.service_name = reader.bytes()?,
+                process::SERVICE_NAME => read.service_name = reader.bytes()?.into(),
                 process::TAGS => read.push_tag(read_tag(reader.message()?)?),
                 other => reader.skip(other)?,
             }
@@ -196,7 +209,7 @@ fn read_reference<'a>(
             reference::TRACE_ID => trace = reader.bytes()?,
             reference::SPAN_ID => span = reader.bytes()?,
             reference::KIND => {
-                read.is_follows_from = reader.varint32()? == reference::FOLLOWS_FROM;
+                read.is_follows_from = reader.varint32()? == FOLLOWS_FROM.0;
             }
             other => reader.skip(other)?,
         }
@@ -217,7 +230,7 @@ fn read_reference<'a>(
 }
 
 /// Jaeger takes 16 bytes, or the 8 of a short id.
-fn trace_id(bytes: &[u8]) -> Option<TraceId> {
+pub(super) fn trace_id(bytes: &[u8]) -> Option<TraceId> {
     TraceId::from_slice(bytes).or_else(|| {
         let low = u64::from_be_bytes(bytes.try_into().ok()?);
         Some(TraceId(u128::from(low).to_be_bytes()))
@@ -253,7 +266,7 @@ fn read_tag(mut reader: Reader<'_>) -> Result<JaegerTag<'_>, WireError> {
     Ok(read)
 }
 
-fn tag_kind(number: i64) -> TagKind {
+pub(super) fn tag_kind(number: i64) -> TagKind {
     match number {
         0 => TagKind::Text,
         1 => TagKind::Bool,
@@ -404,6 +417,26 @@ mod tests {
         assert_eq!(services, [of("shop"), of("own"), of("own"), of("shop")]);
         let bytes = request(|writer| small_span(writer, "a", |_| {}));
         assert_eq!(shown(decode_post_spans(&bytes).expect("reads"))[1], "  process ");
+    }
+
+    #[test]
+    fn a_span_alone_brings_its_process() {
+        let mut decoder = Decoder::default();
+        for service in ["shop", "cart"] {
+            let mut writer = Writer::default();
+            writer.bytes(span::TRACE_ID, &TRACE);
+            writer.bytes(span::SPAN_ID, &SPAN);
+            process(&mut writer, span::PROCESS, service);
+            let bytes = writer.finish();
+            decoder.read_span(&bytes).expect("reads");
+            assert!(decoder.read_span(&bytes[..bytes.len() - 1]).is_err());
+        }
+        decoder.read_span(b"").expect("is protobuf");
+        let decoded = decoder.take();
+        assert_eq!((decoded.batch.len(), decoded.rejected_spans), (2, 1));
+        let lines = shown(decoded);
+        let of = |service| format!("  process service.name={service} host.name=h1");
+        assert_eq!((&lines[1], &lines[3]), (&of("shop"), &of("cart")));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! limits here, whatever its bytes say; what goes beyond refuses the span and is not kept.
 
 use crate::decoded::{ATTRIBUTES_MAX, EVENTS_MAX, LINKS_MAX, Refusal, RejectReason};
-use crate::draft::{Draft, DraftAttribute, DraftEvent, DraftValue};
+use crate::draft::{Draft, DraftAttribute, DraftEvent, DraftValue, RawText};
 use fanal_model::{SpanId, TraceId};
 
 /// Most tags of one span with all its logs. A tag may have two bytes on the wire and some tens in memory.
@@ -42,12 +42,15 @@ impl<'a> JaegerTag<'a> {
             TagKind::Int => DraftValue::Int(self.int),
             TagKind::Float => DraftValue::Float(self.float),
             TagKind::Bytes => DraftValue::Bytes(self.bytes.into()),
-            TagKind::Unknown(number) => {
-                DraftValue::Text(format!("<unknown Jaeger tag type {number}>").into_bytes().into())
-            }
+            TagKind::Unknown(number) => unknown_value(number),
         };
         (self.key.into(), value)
     }
+}
+
+/// What stands in place of a value of a type that nobody knows.
+pub(super) fn unknown_value(number: i64) -> DraftValue<'static> {
+    DraftValue::Text(format!("<unknown Jaeger tag type {number}>").into_bytes().into())
 }
 
 /// What can be taken of one owner, and the first thing that cannot.
@@ -75,13 +78,22 @@ impl Intake {
 
     /// Adds a tag.
     pub(super) fn push_tag<'a>(&mut self, into: &mut Vec<DraftAttribute<'a>>, tag: JaegerTag<'a>) {
+        self.push_attribute(into, tag.into_attribute());
+    }
+
+    /// Adds a tag that has become an attribute.
+    pub(super) fn push_attribute<'a>(
+        &mut self,
+        into: &mut Vec<DraftAttribute<'a>>,
+        attribute: DraftAttribute<'a>,
+    ) {
         if into.len() == ATTRIBUTES_MAX {
             self.refuse(RejectReason::AttributeCount, ATTRIBUTES_MAX + 1);
         } else if self.tags_left == 0 {
             self.refuse(RejectReason::AttributeCount, TAGS_MAX + 1);
         } else {
             self.tags_left -= 1;
-            into.push(tag.into_attribute());
+            into.push(attribute);
         }
     }
 
@@ -109,7 +121,7 @@ pub(super) struct JaegerSpan<'a> {
     pub(super) draft: Draft<'a>,
     pub(super) references: Vec<JaegerReference>,
     pub(super) flags: u32,
-    pub(super) warnings: Vec<&'a [u8]>,
+    pub(super) warnings: Vec<RawText<'a>>,
     pub(super) intake: Intake,
 }
 
@@ -140,16 +152,16 @@ impl<'a> JaegerSpan<'a> {
     }
 
     /// Adds a warning.
-    pub(super) fn push_warning(&mut self, warning: &'a [u8]) {
+    pub(super) fn push_warning(&mut self, warning: impl Into<RawText<'a>>) {
         let reason = RejectReason::AttributeCount;
-        self.intake.push(&mut self.warnings, warning, ATTRIBUTES_MAX, reason);
+        self.intake.push(&mut self.warnings, warning.into(), ATTRIBUTES_MAX, reason);
     }
 }
 
 /// The process that spans come from.
 #[derive(Debug, Default)]
 pub(super) struct JaegerProcess<'a> {
-    pub(super) service_name: &'a [u8],
+    pub(super) service_name: RawText<'a>,
     pub(super) tags: Vec<DraftAttribute<'a>>,
     pub(super) intake: Intake,
 }

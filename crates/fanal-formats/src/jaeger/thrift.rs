@@ -173,7 +173,7 @@ fn read_process<'a>(
     reader.fields(|reader, field| -> Result<(), ThriftError> {
         match (field.id, field.kind) {
             (process::SERVICE_NAME, Kind::Bytes) => {
-                read.service_name = reader.bytes_field(field)?;
+                read.service_name = reader.bytes_field(field)?.into();
             }
             (process::TAGS, Kind::List) => reader.list(Kind::Struct, |reader| {
                 let tag = read_tag(reader)?;

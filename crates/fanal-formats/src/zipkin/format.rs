@@ -1,6 +1,7 @@
 //! The four forms of a list of spans: reading one that is announced, and telling an unannounced one by its bytes.
 //!
-//! Called by receivers with a decompressed body. Knows no path and no content type.
+//! Called by receivers with a decompressed body, and with messages of queues, which say nothing of their form. Knows no
+//! path and no content type.
 
 use super::json;
 use super::map::Mapper;
@@ -63,6 +64,40 @@ pub fn decode(
         Ok(()) => Ok(mapper.finish()),
         Err(error) => Err(mismatch(format, bytes).unwrap_or(error)),
     }
+}
+
+/// Decodes a message of a queue: a list of spans in any form, which its bytes tell, or one span of version 1 in thrift, as
+/// old reporters write. `arrived_unix_nanos` is as in [`decode`], and so is what fails.
+pub fn decode_message(bytes: &[u8], arrived_unix_nanos: u64) -> Result<Decoded, DecodeError> {
+    let Some(format) = sniff(bytes) else { return decode_single(bytes, arrived_unix_nanos) };
+    let decoded = decode(format, bytes, arrived_unix_nanos);
+    let other = match format {
+        Format::V1Json => Format::V2Json,
+        Format::V2Json => Format::V1Json,
+        _ => return decoded,
+    };
+    // Words inside of texts may mislead where the bytes tell no more.
+    match decoded {
+        Err(DecodeError::OtherFormat { .. }) => decode(other, bytes, arrived_unix_nanos),
+        decoded => decoded,
+    }
+}
+
+fn decode_single(bytes: &[u8], arrived_unix_nanos: u64) -> Result<Decoded, DecodeError> {
+    let mut mapper = Mapper::new(arrived_unix_nanos);
+    match bytes.first() {
+        None => {}
+        // Types of fields in thrift.
+        Some(0..=0x10) if bytes.len() <= REQUEST_BYTES_MAX => {
+            thrift::read_single(bytes, &mut mapper)?;
+        }
+        _ => {
+            let expected =
+                "a list of Zipkin spans in JSON, protobuf or thrift, nor a span in thrift";
+            return Err(DecodeError::Unrecognised { expected });
+        }
+    }
+    Ok(mapper.finish())
 }
 
 /// Tells the form of a list by its bytes, as Zipkin does where no header does. `None` where they are no list of spans.
@@ -139,6 +174,29 @@ mod tests {
         check(Format::V2Protobuf, thrift, Format::V1Thrift);
         check(Format::V1Thrift, v2, Format::V2Json);
         check(Format::V1Thrift, protobuf, Format::V2Protobuf);
+    }
+
+    #[test]
+    fn a_message_is_told_by_its_bytes() {
+        let check = |bytes: &[u8], expect: Option<usize>| {
+            let decoded = decode_message(bytes, 0);
+            let spans = decoded.map(|decoded| (decoded.batch.len(), decoded.rejected_spans));
+            assert_eq!(spans.ok(), expect.map(|spans| (spans, 0)), "{}", bytes.escape_ascii());
+        };
+        // Fields 1 and 4, the ids of one span in thrift.
+        let span = b"\x0a\0\x01\0\0\0\0\0\0\0\x07\x0a\0\x04\0\0\0\0\0\0\0\x08\0";
+        check(span, Some(1));
+        check(&[b"\x0c\0\0\0\x02", &span[..], span].concat(), Some(2));
+        check(b"\x0a\x14\x0a\x08\0\0\0\0\0\0\0\x07\x1a\x08\0\0\0\0\0\0\0\x08", Some(1));
+        check(br#"[{"traceId":"7","id":"8","localEndpoint":{}}]"#, Some(1));
+        check(br#"[{"traceId":"7","id":"8"}]"#, Some(1));
+        check(br#"[{"traceId":"7","id":"8","name":"\"tags\"","binaryAnnotations":[]}]"#, Some(1));
+        check(br#"[{"traceId":"7","id":"8","\u0074ags":{}}]"#, Some(1));
+        check(b"", Some(0));
+        check(br#"{"traceId":"7","id":"8"}"#, None);
+        check(&span[..9], None);
+        check(b"\xff", None);
+        check(b"hello", None);
     }
 
     #[test]

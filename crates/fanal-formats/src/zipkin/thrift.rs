@@ -44,6 +44,13 @@ pub(super) fn read_list<'a>(bytes: &'a [u8], mapper: &mut Mapper<'a>) -> Result<
     Ok(())
 }
 
+/// Reads one span without a list around it.
+pub(super) fn read_single<'a>(bytes: &'a [u8], mapper: &mut Mapper<'a>) -> Result<(), ThriftError> {
+    let span = read_span(&mut Reader::new(bytes, Protocol::Binary))?;
+    v1::map(span, 0, mapper);
+    Ok(())
+}
+
 fn read_span<'a>(reader: &mut Reader<'a>) -> Result<V1Span<'a>, ThriftError> {
     let mut span = V1Span::default();
     let (mut high, mut low) = (0, 0);

@@ -5,7 +5,7 @@
 
 mod config;
 mod cors;
-mod decoders;
+pub(crate) mod decoders;
 mod encoding;
 mod grpc;
 mod http;

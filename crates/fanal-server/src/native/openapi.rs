@@ -36,6 +36,7 @@ use utoipa::OpenApi;
         types::Event,
         types::IngestStatus,
         types::Link,
+        types::Consumer,
         types::Listener,
         types::Operation,
         types::OperationsResponse,

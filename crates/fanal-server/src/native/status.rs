@@ -11,6 +11,7 @@ pub(crate) fn status(app: &App, stats: &StoreStats) -> StatusResponse {
         version: app.given.version.clone(),
         uptime_seconds: app.uptime_seconds(),
         listeners: app.given.listeners.clone(),
+        consumers: app.given.consumers.clone(),
         ingest: ingest(app.given.pipeline.snapshot()),
         sampling: sampling(app.given.pipeline.sampling().snapshot()),
         storage: StorageStatus {

@@ -229,6 +229,7 @@ async fn status_tells_what_came_in_and_is_stored() {
     let status = server.get_json("/fanal/v1/status").await;
     assert_eq!(status["version"], "0.0.1");
     assert_eq!(status["uptime_seconds"], 5);
+    assert_eq!(status["consumers"], json!([{"name": "kafka", "origin": "kafka:9092"}]));
     assert_eq!(status["listeners"], json!([{"name": "ui", "address": "127.0.0.1:16686"}]));
     assert_eq!(status["ingest"]["accepted_spans"], 4);
     assert_eq!(status["storage"]["spans"], 4);

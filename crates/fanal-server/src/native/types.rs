@@ -325,6 +325,8 @@ pub struct StatusResponse {
     pub uptime_seconds: u64,
     /// Every address listened on.
     pub listeners: Vec<Listener>,
+    /// What is fetched from elsewhere.
+    pub consumers: Vec<Consumer>,
     /// Counters of what came in.
     pub ingest: IngestStatus,
     /// What services are told about sampling.
@@ -340,6 +342,15 @@ pub struct Listener {
     pub name: String,
     /// `host:port` as bound.
     pub address: String,
+}
+
+/// One way in that fetches instead of listening.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Consumer {
+    /// `kafka`.
+    pub name: String,
+    /// Where it fetches: addresses of brokers.
+    pub origin: String,
 }
 
 /// Counters since start, so that a wrong set-up explains itself.

@@ -2,6 +2,7 @@
 //!
 //! A new setting is one entry here and one field of [`Config`]; those of receivers follow from their list.
 
+mod kafka;
 mod sampling;
 
 use super::{Config, LogFormat, Ports};
@@ -123,13 +124,9 @@ const OFF: &str = "off";
 pub(crate) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     let doors = RECEIVERS.iter().map(Setting::of_door);
     let doors = doors.chain(QUESTION_DOORS.iter().map(Setting::of_question_door));
-    BEFORE_DOORS
-        .iter()
-        .copied()
-        .chain(doors)
-        .chain(BEHIND_DOORS.iter().copied())
-        .chain(sampling::SAMPLING.iter().copied())
-        .collect()
+    let before = BEFORE_DOORS.iter().copied();
+    let behind = kafka::SETTINGS.iter().chain(BEHIND_DOORS).chain(sampling::SAMPLING);
+    before.chain(doors).chain(behind.copied()).collect()
 });
 
 const BEFORE_DOORS: &[Setting] = &[

@@ -26,6 +26,10 @@ const LISTENER_NAMES: Readonly<Record<string, string>> = {
   ui: 'This page and its API',
 };
 
+const CONSUMER_NAMES: Record<string, string> = {
+  kafka: 'Kafka',
+};
+
 export function Listeners({ status }: { status: StatusResponse | null }) {
   return (
     <section aria-labelledby="listening-on">
@@ -40,6 +44,17 @@ export function Listeners({ status }: { status: StatusResponse | null }) {
             <dd>
               <code>{listener.address}</code>
               <CopyButton text={clientAddress(listener.address, window.location.hostname)} label={`Copy the address for ${LISTENER_NAMES[listener.name] ?? listener.name}`} />
+            </dd>
+          </div>
+        ))}
+        {(status?.consumers ?? []).map((consumer) => (
+          <div key={consumer.name} class={styles.line}>
+            <dt>
+              {CONSUMER_NAMES[consumer.name] ?? consumer.name}
+              <span class={`${styles.small} ${styles.listening}`}>consuming</span>
+            </dt>
+            <dd>
+              <code>{consumer.origin}</code>
             </dd>
           </div>
         ))}

@@ -5,10 +5,7 @@
 
 use super::message::{List, OtlpAnyValue, OtlpKeyValue, OtlpList};
 use crate::decoded::{ATTRIBUTES_MAX, Refusal, RejectReason};
-use crate::json::{Integer, Text, problem, read_object};
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use crate::json::{Integer, Text, decode_base64, problem, read_object};
 use fanal_model::{ValueRef, nested};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -130,14 +127,7 @@ fn read_list(raw: &RawValue, depth: usize) -> Result<Vec<&RawValue>, Fault> {
     object::<OtlpList<'_>>(raw).map(|list| list.values.unwrap_or_default())
 }
 
-/// Both alphabets and missing padding are seen.
 fn read_base64(text: &str, out: &mut Vec<u8>) -> Result<(), Fault> {
-    const LENIENT: GeneralPurposeConfig =
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
-    const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
-    let engine = if text.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
-    engine
-        .decode_vec(text, out)
+    decode_base64(text, out)
         .map_err(|error| Fault::Malformed(format!("bytesValue is not base64: {error}")))
 }
