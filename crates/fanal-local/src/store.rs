@@ -15,16 +15,16 @@ use crate::priority;
 use crate::queue::Pending;
 use crate::room::DiskRoom;
 use crate::search::question::Question;
-use crate::search::{self, aggregate};
+use crate::search::{self, aggregate, links};
 use crate::tenant::{Shared, Snapshot, Tenant};
 use crate::tier::{Bucket, Tier};
 use crate::upkeep::Pause;
 use fanal_base::{ByteBudget, Clock, cast};
 use fanal_model::{IndexedBatch, SpanBatch, TraceId};
 use fanal_storage::{
-    AggregateSpans, ExportSpans, FindTraces, FoundTraces, Operation, Projection, ReadyPieces,
-    RemoteStats, SpanAggregates, SpanPieces, SpanStore, StoreError, StoreFuture, StoreStats,
-    TenantId, TraceSpans,
+    AggregateSpans, ExportSpans, FindTraces, FoundTraces, LinkVisitor, Operation, Projection,
+    ReadyPieces, SpanAggregates, SpanPieces, SpanStore, StoreError, StoreFuture, StoreStats,
+    TenantId, TraceSpans, WalkLinks, WalkedLinks,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -422,6 +422,17 @@ impl SpanStore for LocalStore {
         }))
     }
 
+    fn walk_links<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: WalkLinks,
+        visitor: Arc<dyn LinkVisitor>,
+    ) -> StoreFuture<'a, WalkedLinks> {
+        Box::pin(self.engine.ask(tenant, move |_, snapshot, question| {
+            links::walk(snapshot, &request, question, &*visitor)
+        }))
+    }
+
     fn traces<'a>(
         &'a self,
         tenant: &'a TenantId,
@@ -461,30 +472,7 @@ impl SpanStore for LocalStore {
     }
 
     fn stats<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, StoreStats> {
-        Box::pin(self.engine.ask(tenant, |tenant, snapshot, _| {
-            let head_spans = head::row_count(&snapshot.head);
-            let written = snapshot.written;
-            Ok(StoreStats {
-                spans: head_spans + snapshot.block_rows(),
-                head_spans,
-                head_bytes: snapshot.head_bytes(),
-                blocks: cast::wide(snapshot.blocks.len()),
-                block_bytes: snapshot.block_bytes(),
-                log_bytes: tenant.log.used_bytes(),
-                remote: tenant.tier.as_ref().map_or_else(RemoteStats::default, |tier| {
-                    tier.stats(snapshot.blocks.iter().map(|block| block.meta))
-                }),
-                newest_trace: snapshot.newest_trace(),
-                merged_spans: written.merged_rows,
-                merged_bytes: written.merged_bytes,
-                compacted_spans: written.compacted_rows,
-                compacted_bytes: written.compacted_bytes,
-                duplicate_spans: written.duplicate_rows,
-                expired_spans: written.expired_rows,
-                disk_free_bytes: tenant.room.free_bytes(),
-                is_disk_full: tenant.room.is_short(),
-            })
-        }))
+        Box::pin(self.engine.ask(tenant, |tenant, snapshot, _| Ok(tenant.stats(snapshot))))
     }
 
     fn shutdown(&self) -> StoreFuture<'_, ()> {

@@ -23,7 +23,7 @@ use crate::upkeep::Upkeep;
 use crate::vocabulary::Vocabulary;
 use fanal_base::{Clock, cast};
 use fanal_model::{IndexedBatch, SpanBatchBuilder};
-use fanal_storage::{Projection, StoreError, TenantId};
+use fanal_storage::{Projection, RemoteStats, StoreError, StoreStats, TenantId};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
@@ -342,6 +342,34 @@ fn fuse_parts(parts: &mut Vec<Arc<HeadPart>>, gauge: &HeadGauge) -> Result<(), S
         parts.push(Arc::new(fused));
     }
     Ok(())
+}
+
+impl Tenant {
+    /// What it holds at a moment.
+    pub(crate) fn stats(&self, snapshot: &Snapshot) -> StoreStats {
+        let head_spans = head::row_count(&snapshot.head);
+        let written = snapshot.written;
+        StoreStats {
+            spans: head_spans + snapshot.block_rows(),
+            head_spans,
+            head_bytes: snapshot.head_bytes(),
+            blocks: cast::wide(snapshot.blocks.len()),
+            block_bytes: snapshot.block_bytes(),
+            log_bytes: self.log.used_bytes(),
+            remote: self.tier.as_ref().map_or_else(RemoteStats::default, |tier| {
+                tier.stats(snapshot.blocks.iter().map(|block| block.meta))
+            }),
+            newest_trace: snapshot.newest_trace(),
+            merged_spans: written.merged_rows,
+            merged_bytes: written.merged_bytes,
+            compacted_spans: written.compacted_rows,
+            compacted_bytes: written.compacted_bytes,
+            duplicate_spans: written.duplicate_rows,
+            expired_spans: written.expired_rows,
+            disk_free_bytes: self.room.free_bytes(),
+            is_disk_full: self.room.is_short(),
+        }
+    }
 }
 
 impl Snapshot {

@@ -16,6 +16,7 @@ mod gather;
 pub mod id;
 pub mod indexed;
 pub mod nested;
+pub mod peer;
 pub mod raw;
 pub mod resource;
 mod shape_tree;

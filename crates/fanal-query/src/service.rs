@@ -129,6 +129,11 @@ impl QueryService {
         Self { store, page_spans_max: PAGE_SPANS_MAX }
     }
 
+    /// What is asked.
+    pub(crate) fn store(&self) -> &dyn SpanStore {
+        &*self.store
+    }
+
     /// With another limit than [`PAGE_SPANS_MAX`].
     #[must_use]
     pub fn with_page_spans_max(self, page_spans_max: u64) -> Self {

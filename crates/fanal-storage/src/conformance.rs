@@ -6,6 +6,7 @@
 
 mod aggregates;
 mod dice;
+mod links;
 mod pair;
 mod random;
 mod scenarios;
@@ -13,6 +14,7 @@ mod spans;
 mod values;
 
 use crate::store::SpanStore;
+pub use links::LinkKeeper;
 use pair::Pair;
 pub use pair::describe_span;
 use std::sync::Arc;
@@ -51,11 +53,13 @@ pub async fn run(
             for _ in 0..random::SEARCHES {
                 pair.take(script.search()).await;
                 pair.take(script.aggregate()).await;
+                pair.take(script.walk()).await;
             }
             pair.store = between(pair.store).await;
             for _ in 0..random::SEARCHES {
                 pair.take(script.search()).await;
                 pair.take(script.aggregate()).await;
+                pair.take(script.walk()).await;
             }
         }
         pair.check_everything().await;

@@ -8,6 +8,7 @@ pub mod aggregate;
 pub mod conformance;
 pub mod error;
 pub mod export;
+pub mod links;
 pub mod memory;
 pub mod predicate;
 pub mod request;
@@ -18,6 +19,7 @@ pub use aggregate::{
 };
 pub use error::StoreError;
 pub use export::{ExportSpans, ReadyPieces, SpanPieces};
+pub use links::{LinkNames, LinkSpan, LinkVisitor, Mark, RemoteKey, WalkLinks, WalkedLinks};
 pub use memory::MemoryStore;
 pub use predicate::{AttributeCondition, AttributeLevel, AttributeTest, Comparison, SpanCondition};
 pub use request::{

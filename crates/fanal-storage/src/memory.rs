@@ -6,6 +6,7 @@
 use crate::aggregate::{AggregateSpans, SpanAggregates, SpanGroup, Tally, groups_warning};
 use crate::error::StoreError;
 use crate::export::{ExportSpans, ReadyPieces, SpanPieces};
+use crate::links::{LinkVisitor, WalkLinks, WalkedLinks, walk_spans};
 use crate::request::{
     FindTraces, FoundTraces, Operation, Projection, ScanCounts, StoreStats, TenantId,
     TracePosition, TraceSpans,
@@ -248,6 +249,16 @@ impl SpanStore for MemoryStore {
     ) -> StoreFuture<'a, SpanAggregates> {
         let outcome = request.validate();
         ready(outcome.map(|()| self.answer(tenant, |tenant| tenant.aggregate(&request))))
+    }
+
+    fn walk_links<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: WalkLinks,
+        visitor: Arc<dyn LinkVisitor>,
+    ) -> StoreFuture<'a, WalkedLinks> {
+        let walk = |tenant: &Tenant| walk_spans(tenant.spans(), &request, &*visitor);
+        ready(Ok(self.answer(tenant, walk)))
     }
 
     fn traces<'a>(

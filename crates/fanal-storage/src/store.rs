@@ -3,12 +3,14 @@
 use crate::aggregate::{AggregateSpans, SpanAggregates};
 use crate::error::StoreError;
 use crate::export::{ExportSpans, SpanPieces};
+use crate::links::{LinkVisitor, WalkLinks, WalkedLinks};
 use crate::request::{
     FindTraces, FoundTraces, Operation, Projection, StoreStats, TenantId, TraceSpans,
 };
 use fanal_model::{SpanBatch, TraceId};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// The future of an answer.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -44,6 +46,19 @@ pub trait SpanStore: Send + Sync + std::fmt::Debug {
         tenant: &'a TenantId,
         request: AggregateSpans,
     ) -> StoreFuture<'a, SpanAggregates>;
+
+    /// Hands the structure of whole traces to a visitor.
+    ///
+    /// Fails with `Invalid` where it would take more memory than one question may, or the store cannot.
+    fn walk_links<'a>(
+        &'a self,
+        _tenant: &'a TenantId,
+        _request: WalkLinks,
+        _visitor: Arc<dyn LinkVisitor>,
+    ) -> StoreFuture<'a, WalkedLinks> {
+        let message = "this store does not walk over traces".to_owned();
+        Box::pin(std::future::ready(Err(StoreError::Invalid { message })))
+    }
 
     /// Fetches traces by id without a time hint. Ids without a span are left out; the order is that of `ids`.
     fn traces<'a>(

@@ -9,6 +9,7 @@ use crate::segment::ReadAt;
 use fanal_base::cast;
 use fanal_model::TraceId;
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -61,7 +62,7 @@ pub(crate) fn encode(trace_ids: &[TraceId]) -> EncodedIndex {
 }
 
 /// The part of a hash that the table sorts by.
-fn prefix(hash: u64) -> u32 {
+pub(crate) fn prefix(hash: u64) -> u32 {
     cast::narrow(cast::size(hash >> 32))
 }
 
@@ -136,23 +137,44 @@ impl TraceIndex {
         Ok(())
     }
 
-    fn read_page(&self, page: usize, wanted: u32, rows: &mut Vec<u32>) -> io::Result<()> {
-        let mut bytes = [0; PAGE_BYTES];
+    /// Appends the prefixes of all traces' hashes that lie in a range.
+    pub(crate) fn prefixes(
+        &self,
+        range: &RangeInclusive<u32>,
+        prefixes: &mut Vec<u32>,
+    ) -> io::Result<()> {
+        let mut page = self.fences.partition_point(|fence| fence < range.start()).saturating_sub(1);
+        while self.fences.get(page).is_some_and(|fence| fence <= range.end()) {
+            let mut bytes = [0; PAGE_BYTES];
+            let count = self.load_page(page, &mut bytes)?;
+            let found = (0..count).map(|entry| number(&bytes, entry, 0));
+            prefixes.extend(found.filter(|prefix| range.contains(prefix)));
+            page += 1;
+        }
+        Ok(())
+    }
+
+    /// Number of traces.
+    pub(crate) fn trace_count(&self) -> usize {
+        self.trace_count
+    }
+
+    /// Reads a page and checks it; answers how many entries it has.
+    fn load_page(&self, page: usize, bytes: &mut [u8; PAGE_BYTES]) -> io::Result<usize> {
         let offset = self.pages_offset + cast::wide(page * PAGE_BYTES);
-        self.source.read_exact_at(&mut bytes, offset)?;
+        self.source.read_exact_at(bytes, offset)?;
         let (entries, checksum) = bytes.split_at(PAGE_ENTRIES * ENTRY_BYTES);
         if xxh3_64_with_seed(entries, cast::wide(page)).to_le_bytes() != *checksum {
             let message = format!("page {page} of the trace index does not match its checksum");
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
-        let count = PAGE_ENTRIES.min(self.trace_count - page * PAGE_ENTRIES);
-        let number = |entry: usize, half: usize| {
-            let start = entry * ENTRY_BYTES + half * 4;
-            entries
-                .get(start..start + 4)
-                .and_then(|b| b.try_into().ok())
-                .map_or(0, u32::from_le_bytes)
-        };
+        Ok(PAGE_ENTRIES.min(self.trace_count - page * PAGE_ENTRIES))
+    }
+
+    fn read_page(&self, page: usize, wanted: u32, rows: &mut Vec<u32>) -> io::Result<()> {
+        let mut bytes = [0; PAGE_BYTES];
+        let count = self.load_page(page, &mut bytes)?;
+        let number = |entry: usize, half: usize| number(&bytes, entry, half);
         let (mut low, mut high) = (0, count);
         while low < high {
             let middle = low.midpoint(high);
@@ -161,6 +183,12 @@ impl TraceIndex {
         rows.extend((low..count).take_while(|&e| number(e, 0) == wanted).map(|e| number(e, 1)));
         Ok(())
     }
+}
+
+/// One of the two numbers of an entry.
+fn number(page: &[u8; PAGE_BYTES], entry: usize, half: usize) -> u32 {
+    let start = entry * ENTRY_BYTES + half * 4;
+    page.get(start..start + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
 }
 
 #[cfg(test)]
@@ -190,6 +218,14 @@ mod tests {
                 assert!(rows.contains(&(number * 2)), "{number} of {count}: {rows:?}");
                 assert!(rows.len() <= 2);
             }
+            let mut prefixes = Vec::new();
+            for range in [0..=1 << 30, (1 << 30) + 1..=u32::MAX - 7, u32::MAX - 6..=u32::MAX] {
+                index.prefixes(&range, &mut prefixes).expect("reads");
+            }
+            let mut expect: Vec<u32> =
+                (0..cast::narrow(count)).map(|number| prefix(trace_hash(id(number)))).collect();
+            expect.sort_unstable();
+            assert_eq!(prefixes, expect, "every prefix once, whatever the ranges");
             let other = index.candidate_rows(trace_hash(id(1_000_000))).expect("reads");
             assert!(other.is_empty());
         }

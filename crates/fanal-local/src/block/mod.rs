@@ -4,7 +4,7 @@
 //! which it might have changed says so. `FORMAT.md` has the bytes.
 
 pub(crate) mod filter;
-mod index;
+pub(crate) mod index;
 mod write;
 
 pub(crate) use write::write_block;
@@ -19,7 +19,7 @@ use fanal_model::TraceId;
 use fanal_storage::StoreError;
 use index::TraceIndex;
 use std::io;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -246,6 +246,23 @@ impl OpenBlock {
             operation: format!("reading the trace index of {}", self.name),
             source,
         })
+    }
+
+    /// Appends what the index sorts its traces by, of those in a range.
+    pub(crate) fn trace_prefixes(
+        &self,
+        range: &RangeInclusive<u32>,
+        prefixes: &mut Vec<u32>,
+    ) -> Result<(), StoreError> {
+        self.index.prefixes(range, prefixes).map_err(|source| StoreError::Io {
+            operation: format!("reading the trace index of {}", self.name),
+            source,
+        })
+    }
+
+    /// Number of traces.
+    pub(crate) fn trace_count(&self) -> usize {
+        self.index.trace_count()
     }
 
     /// Rows of a trace; `None` where it has none. `hash` is that of the trace.

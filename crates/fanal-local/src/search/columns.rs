@@ -10,7 +10,9 @@ use crate::segment::{
 };
 use fanal_base::cast;
 use fanal_model::attributes::AttributeValues;
-use fanal_model::{AttributeTable, AttributeType, BytesTable, DictionaryColumn, Scope, TraceId};
+use fanal_model::{
+    AttributeTable, AttributeType, BytesTable, DictionaryColumn, Scope, SpanId, TraceId,
+};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -85,6 +87,8 @@ pub(crate) trait Columns {
     fn row_count(&self) -> usize;
     /// Trace ids.
     fn trace_ids(&self) -> Read<Cow<'_, [TraceId]>>;
+    /// Ids of spans, and of their parents.
+    fn span_and_parent_ids(&self) -> Read<(Cow<'_, [SpanId]>, Cow<'_, [SpanId]>)>;
     /// Starts.
     fn starts(&self) -> Read<Cow<'_, [u64]>>;
     /// Durations.
@@ -188,6 +192,11 @@ impl Columns for PartColumns<'_> {
 
     fn trace_ids(&self) -> Read<Cow<'_, [TraceId]>> {
         Ok(Cow::Borrowed(&self.0.spans.batch().trace_ids))
+    }
+
+    fn span_and_parent_ids(&self) -> Read<(Cow<'_, [SpanId]>, Cow<'_, [SpanId]>)> {
+        let batch = self.0.spans.batch();
+        Ok((Cow::Borrowed(&batch.span_ids), Cow::Borrowed(&batch.parent_span_ids)))
     }
 
     fn starts(&self) -> Read<Cow<'_, [u64]>> {
@@ -351,6 +360,12 @@ impl Columns for GranuleColumns<'_> {
 
     fn trace_ids(&self) -> Read<Cow<'_, [TraceId]>> {
         self.reader.trace_ids().map(Cow::Owned)
+    }
+
+    fn span_and_parent_ids(&self) -> Read<(Cow<'_, [SpanId]>, Cow<'_, [SpanId]>)> {
+        let span_ids = self.reader.span_ids()?;
+        let parents = self.reader.parents(&span_ids)?;
+        Ok((Cow::Owned(span_ids), Cow::Owned(parents)))
     }
 
     fn starts(&self) -> Read<Cow<'_, [u64]>> {

@@ -118,6 +118,11 @@ impl Dimension {
         Ok(Self { source })
     }
 
+    /// Whether no span of the block or part has a value.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(&self.source, Source::Attribute(columns) if columns.is_empty())
+    }
+
     /// Ids that every unit of the block shares: those below, 0 included.
     pub(crate) fn shared_cardinality(&self) -> u32 {
         match &self.source {

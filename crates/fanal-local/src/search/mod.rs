@@ -12,6 +12,8 @@ mod combine;
 mod count;
 mod dimension;
 mod keys;
+pub(crate) mod links;
+mod places;
 mod plan;
 pub(crate) mod question;
 mod scan;

@@ -52,6 +52,11 @@ impl Question {
         before.saturating_add(bytes) <= self.bytes_max
     }
 
+    /// Counts memory that was held and is free again.
+    pub(crate) fn release(&self, bytes: usize) {
+        self.bytes_used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     /// As [`Question::may_hold`], failing with words.
     pub(crate) fn hold(&self, bytes: usize) -> Result<(), StoreError> {
         if self.may_hold(bytes) {
@@ -59,7 +64,7 @@ impl Question {
         }
         Err(StoreError::Invalid {
             message: format!(
-                "question holds {} bytes, question_bytes_max is {}; ask for fewer groups, wider buckets or fewer measures",
+                "question holds {} bytes, question_bytes_max is {}; narrow its time range, or ask for fewer groups, wider buckets or fewer measures",
                 self.bytes_used.load(Ordering::Relaxed),
                 self.bytes_max
             ),

@@ -212,13 +212,14 @@ impl<'a> GranuleReader<'a> {
             .ok_or_else(|| self.corrupt(Column::TraceIds, "no chunk"))
     }
 
-    pub(super) fn span_ids(&self) -> Result<Vec<SpanId>, SegmentError> {
+    /// Ids of spans.
+    pub(crate) fn span_ids(&self) -> Result<Vec<SpanId>, SegmentError> {
         self.decode(Column::SpanIds, ids::read_span_ids)?
             .ok_or_else(|| self.corrupt(Column::SpanIds, "no chunk"))
     }
 
     /// Ids of parents; `span_ids` are those of the same pages.
-    pub(super) fn parents(&self, span_ids: &[SpanId]) -> Result<Vec<SpanId>, SegmentError> {
+    pub(crate) fn parents(&self, span_ids: &[SpanId]) -> Result<Vec<SpanId>, SegmentError> {
         let extent = self.extent(Column::Parents);
         if extent.length == 0 {
             return Ok(vec![SpanId::default(); span_ids.len()]);

@@ -1,8 +1,10 @@
 //! A store under test beside the model: every step is taken on both, every answer compared.
 
+use super::links::{self, LinkKeeper};
 use super::{StoreUnderTest, aggregates};
 use crate::aggregate::AggregateSpans;
 use crate::error::StoreError;
+use crate::links::WalkLinks;
 use crate::memory::MemoryStore;
 use crate::request::{FindTraces, FoundTraces, Projection, TenantId, TracePosition, TraceSpans};
 use crate::store::SpanStore;
@@ -27,6 +29,8 @@ pub(super) enum Step {
     Page(&'static str, FindTraces, Vec<usize>),
     /// Asks for numbers.
     Aggregate(&'static str, AggregateSpans),
+    /// Asks for the structure of traces.
+    Walk(&'static str, WalkLinks),
 }
 
 impl Step {
@@ -97,6 +101,7 @@ impl Pair {
             Step::Find(name, request) => drop(self.find(&tenant(name), request).await),
             Step::Page(name, request, limits) => self.page(&tenant(name), request, &limits).await,
             Step::Aggregate(name, request) => self.aggregate(&tenant(name), request).await,
+            Step::Walk(name, request) => self.walk(&tenant(name), request).await,
         }
     }
 
@@ -152,6 +157,17 @@ impl Pair {
         }
     }
 
+    async fn walk(&self, tenant: &TenantId, request: WalkLinks) {
+        let what = format!("walk of {tenant:?} with {request:?}");
+        let [found, expected] = [Arc::new(LinkKeeper::default()), Arc::new(LinkKeeper::default())];
+        let answer = self.store.walk_links(tenant, request.clone(), Arc::clone(&found) as _).await;
+        let answer = self.must(&what, answer);
+        self.same(&what, &answer.warnings, &Vec::new());
+        let model = self.model.walk_links(tenant, request, Arc::clone(&expected) as _).await;
+        let model = self.must(&what, model);
+        self.same(&what, &found.shown(&answer), &expected.shown(&model));
+    }
+
     async fn find(&self, tenant: &TenantId, request: FindTraces) -> FoundTraces {
         let what = format!("find_traces of {tenant:?} with {request:?}");
         let found = self.must(&what, self.store.find_traces(tenant, request.clone()).await);
@@ -194,6 +210,9 @@ impl Pair {
             self.check_traces(&tenant, &[]).await;
             for request in aggregates::of_everything() {
                 self.aggregate(&tenant, request).await;
+            }
+            for request in links::of_everything() {
+                self.walk(&tenant, request).await;
             }
             self.check_stats(&tenant).await;
         }

@@ -2,6 +2,7 @@
 
 use super::aggregates;
 use super::dice::Dice;
+use super::links;
 use super::pair::{Step, everything};
 use super::spans::{Attributes, START, Span, batch, trace_id};
 use super::values;
@@ -68,6 +69,10 @@ impl Script {
             return Step::Find("nobody", everything(3));
         }
         Step::Find(TENANT, request)
+    }
+
+    pub(super) fn walk(&mut self) -> Step {
+        Step::Walk(TENANT, links::random(&mut self.dice))
     }
 
     pub(super) fn aggregate(&mut self) -> Step {

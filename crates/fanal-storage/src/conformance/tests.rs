@@ -3,6 +3,7 @@
 use super::*;
 use crate::aggregate::{AggregateSpans, SpanAggregates};
 use crate::error::StoreError;
+use crate::links::{LinkSpan, LinkVisitor, WalkLinks, WalkedLinks};
 use crate::memory::MemoryStore;
 use crate::predicate::SpanCondition;
 use crate::request::{
@@ -48,9 +49,11 @@ enum Fault {
     MakesOneBucket,
     CutsGroupsSilently,
     MiscountsDurations,
+    CutsWalksAtTheRange,
+    SplitsTraces,
 }
 
-const FAULTS: [Fault; 16] = [
+const FAULTS: [Fault; 18] = [
     Fault::MixesTenants,
     Fault::SortsServices,
     Fault::LosesTheLastSpan,
@@ -67,7 +70,21 @@ const FAULTS: [Fault; 16] = [
     Fault::MakesOneBucket,
     Fault::CutsGroupsSilently,
     Fault::MiscountsDurations,
+    Fault::CutsWalksAtTheRange,
+    Fault::SplitsTraces,
 ];
+
+/// Hands the last span of each trace out alone.
+struct Splitter(Arc<dyn LinkVisitor>);
+
+impl LinkVisitor for Splitter {
+    fn visit(&self, traces: &[&[LinkSpan]]) {
+        let halves =
+            traces.iter().flat_map(|trace| <[_; 2]>::from(trace.split_at(trace.len() - 1)));
+        let halves: Vec<&[LinkSpan]> = halves.collect();
+        self.0.visit(&halves);
+    }
+}
 
 #[derive(Debug)]
 struct Faulty {
@@ -151,6 +168,20 @@ impl SpanStore for Faulty {
             answer.groups.iter_mut().flat_map(|it| &mut it.buckets).for_each(|it| it.spans -= 1);
         }
         ready(Ok(answer))
+    }
+
+    fn walk_links<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        mut request: WalkLinks,
+        visitor: Arc<dyn LinkVisitor>,
+    ) -> StoreFuture<'a, WalkedLinks> {
+        if self.has(Fault::CutsWalksAtTheRange) {
+            request.start_max_unix_nanos = request.start_min_unix_nanos;
+        }
+        let is_split = self.has(Fault::SplitsTraces);
+        let visitor = if is_split { Arc::new(Splitter(visitor)) as _ } else { visitor };
+        ready(block_on(self.inner.walk_links(&self.tenant(tenant), request, visitor)))
     }
 
     fn traces<'a>(
