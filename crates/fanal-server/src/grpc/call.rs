@@ -10,8 +10,9 @@ use fanal_base::ErrorKind;
 use prost::Message;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::Stream;
 use tonic::codec::CompressionEncoding;
 use tonic::server::{Grpc, ServerStreamingService, UnaryService};
 use tonic::{Code, Status};
@@ -24,7 +25,7 @@ const MESSAGES_WAITING_MAX: usize = 2;
 const REQUEST_BYTES_MAX: usize = 4 << 20;
 
 /// Where a stream's messages go.
-pub(super) struct Sender<A>(mpsc::Sender<Result<A, Status>>);
+pub(super) struct Sender<A>(mpsc::Sender<A>);
 
 /// The client of a stream has gone, or its stream has failed.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl<E: Into<Refusal>> From<E> for Ended {
 impl<A> Sender<A> {
     /// Sends a message, once there is room for it.
     pub(super) async fn send(&self, message: A) -> Result<(), Ended> {
-        self.0.send(Ok(message)).await.map_err(|_| Ended::Gone)
+        self.0.send(message).await.map_err(|_| Ended::Gone)
     }
 }
 
@@ -132,24 +133,95 @@ where
     T: FnOnce(Q, Sender<A>) -> F,
 {
     type Response = A;
-    type ResponseStream = ReceiverStream<Result<A, Status>>;
+    type ResponseStream = Messages<A>;
     type Future = Answered<Self::ResponseStream>;
 
     fn call(&mut self, request: tonic::Request<Q>) -> Self::Future {
         let (sender, receiver) = mpsc::channel(MESSAGES_WAITING_MAX);
-        if let Some(work) = self.0.take() {
-            let work = work(request.into_inner(), Sender(sender.clone()));
-            tokio::spawn(async move {
-                // Whatever is asked of the store at the time is dropped with the work.
-                let ended = tokio::select! {
-                    ended = work => ended,
-                    () = sender.closed() => Err(Ended::Gone),
-                };
-                if let Err(Ended::Refused(refusal)) = ended {
-                    let _ = sender.send(Err(status(refusal))).await;
+        let work = self.0.take().map(|work| work(request.into_inner(), Sender(sender)));
+        Box::pin(async {
+            match work {
+                Some(work) => {
+                    let messages = Messages { work: Some(Box::pin(work)), receiver, end: None };
+                    Ok(tonic::Response::new(messages))
                 }
-            });
+                None => Err(Status::internal("the call was made twice")),
+            }
+        })
+    }
+}
+
+/// The messages of a stream. The work runs only while they are asked for, and is dropped with them.
+struct Messages<A> {
+    work: Option<Pin<Box<dyn Future<Output = Result<(), Ended>> + Send>>>,
+    receiver: mpsc::Receiver<A>,
+    end: Option<Status>,
+}
+
+impl<A> Stream for Messages<A> {
+    type Item = Result<A, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(work) = &mut self.work
+            && let Poll::Ready(ended) = work.as_mut().poll(context)
+        {
+            // The sender goes with the work, so that what was sent is followed by the end.
+            self.work = None;
+            if let Err(Ended::Refused(refusal)) = ended {
+                self.end = Some(status(refusal));
+            }
         }
-        Box::pin(async { Ok(tonic::Response::new(ReceiverStream::new(receiver))) })
+        match self.receiver.poll_recv(context) {
+            Poll::Ready(Some(message)) => Poll::Ready(Some(Ok(message))),
+            Poll::Ready(None) => Poll::Ready(self.end.take().map(Err)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use tokio_stream::StreamExt as _;
+
+    fn messages<F>(work: impl FnOnce(Sender<u8>) -> F) -> Messages<u8>
+    where
+        F: Future<Output = Result<(), Ended>> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(MESSAGES_WAITING_MAX);
+        Messages { work: Some(Box::pin(work(Sender(sender)))), receiver, end: None }
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_comes_before_the_refusal_of_the_rest() {
+        let mut found = messages(async |sender| {
+            for number in 0..5 {
+                sender.send(number).await?;
+            }
+            Err(Refusal::not_found("gone").into())
+        });
+        let mut seen = Vec::new();
+        while let Some(message) = found.next().await {
+            seen.push(message.map_err(|status| status.code()));
+        }
+        assert_eq!(seen, [Ok(0), Ok(1), Ok(2), Ok(3), Ok(4), Err(Code::NotFound)]);
+    }
+
+    #[tokio::test]
+    async fn the_work_is_dropped_with_the_stream_and_stays_close_to_its_client() {
+        let sent = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = Arc::clone(&sent);
+        let mut found = messages(async move |sender| {
+            loop {
+                sender.send(1).await?;
+                count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        });
+        assert!(found.next().await.is_some());
+        let ahead = sent.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(ahead <= MESSAGES_WAITING_MAX + 1, "{ahead}");
+        drop(found);
+        assert_eq!(Arc::strong_count(&sent), 1);
     }
 }
