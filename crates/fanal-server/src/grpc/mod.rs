@@ -6,6 +6,7 @@
 
 mod call;
 mod chunks;
+mod dependencies;
 mod filter;
 mod metrics;
 mod moments;

@@ -2,6 +2,7 @@
 
 use super::call::{stream, unary};
 use super::chunks::{Write, send_found, send_trace};
+use super::dependencies;
 use super::moments::{duration, time, write_duration, write_time};
 use crate::jaeger::adjust::Shown;
 use crate::jaeger::search::JaegerSearch;
@@ -30,6 +31,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route(&path("FindTraces"), post(find_traces))
         .route(&path("GetServices"), post(get_services))
         .route(&path("GetOperations"), post(get_operations))
+        .route(&path("GetDependencies"), post(get_dependencies))
 }
 
 const WRITE: Write<wire::SpansResponseChunk> = |shown| Ok(chunks(shown));
@@ -78,6 +80,23 @@ async fn get_operations(State(app): State<Arc<App>>, request: Request) -> Respon
         };
         let operations = found.into_iter().map(write).collect();
         Ok(wire::GetOperationsResponse { operation_names, operations })
+    };
+    unary(request, answer).await
+}
+
+async fn get_dependencies(State(app): State<Arc<App>>, request: Request) -> Response {
+    let answer = async move |asked: wire::GetDependenciesRequest| {
+        let (start, end) = (asked.start_time.as_ref(), asked.end_time.as_ref());
+        let found = dependencies::ask(&app, start, end).await?;
+        let source = dependencies::source(&found);
+        let write = |it: fanal_query::ServiceEdge| wire::DependencyLink {
+            parent: it.parent,
+            child: it.child,
+            call_count: it.calls,
+            source: source.clone(),
+        };
+        let dependencies = found.edges.into_iter().map(write).collect();
+        Ok(wire::GetDependenciesResponse { dependencies })
     };
     unary(request, answer).await
 }

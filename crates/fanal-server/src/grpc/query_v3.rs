@@ -1,10 +1,10 @@
 //! `jaeger.api_v3.QueryService`: OTLP.
 
-use super::call::{stream, unary};
-use super::chunks::{otlp, send_found, send_trace};
-use super::filter;
+use super::call::{Ended, stream, unary};
+use super::chunks::{incomplete, otlp, send_found, send_trace};
 use super::moments::{duration, required};
 use super::summaries::{self, count};
+use super::{dependencies, filter};
 use crate::jaeger::search::JaegerSearch;
 use crate::jaeger::{ids, questions};
 use crate::refusal::Refusal;
@@ -24,6 +24,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route(&path("FindTraces"), post(find_traces))
         .route(&path("GetServices"), post(get_services))
         .route(&path("GetOperations"), post(get_operations))
+        .route(&path("GetDependencies"), post(get_dependencies))
         .route(&path("FindTraceSummaries"), post(find_trace_summaries))
 }
 
@@ -59,6 +60,26 @@ async fn get_operations(State(app): State<Arc<App>>, request: Request) -> Respon
             name: it.name,
         };
         Ok(wire::GetOperationsResponse { operations: found.into_iter().map(write).collect() })
+    };
+    unary(request, answer).await
+}
+
+/// The message has no place for words: where calls may be missing, there is no answer.
+async fn get_dependencies(State(app): State<Arc<App>>, request: Request) -> Response {
+    let answer = async move |asked: wire::GetDependenciesRequest| {
+        let (start, end) = (asked.start_time.as_ref(), asked.end_time.as_ref());
+        let found = dependencies::ask(&app, start, end).await?;
+        if let Err(Ended::Refused(refusal)) = incomplete(found.warnings) {
+            return Err(refusal);
+        }
+        let write = |it: fanal_query::ServiceEdge| wire::Dependency {
+            parent: it.parent,
+            child: it.child,
+            call_count: it.calls,
+        };
+        Ok(wire::DependenciesResponse {
+            dependencies: found.edges.into_iter().map(write).collect(),
+        })
     };
     unary(request, answer).await
 }

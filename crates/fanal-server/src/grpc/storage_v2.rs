@@ -2,9 +2,9 @@
 
 use super::call::{Ended, stream, unary};
 use super::chunks::{incomplete, otlp, send_found, send_trace};
-use super::filter;
 use super::moments::{duration, time, write_time};
 use super::summaries::{self, count};
+use super::{dependencies, filter};
 use crate::jaeger::filter::OPERATORS;
 use crate::jaeger::search::JaegerSearch;
 use crate::jaeger::{ids, questions};
@@ -35,6 +35,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route(&reader("FindTraces"), post(find_traces))
         .route(&reader("FindTraceIDs"), post(find_trace_ids))
         .route(&reader("FindTraceSummaries"), post(find_trace_summaries))
+        .route("/jaeger.storage.v2.DependencyReader/GetDependencies", post(get_dependencies))
         .route("/jaeger.storage.v2.Capabilities/GetCapabilities", post(get_capabilities))
 }
 
@@ -114,6 +115,23 @@ async fn find_trace_summaries(State(app): State<Arc<App>>, request: Request) -> 
         summaries::send(&app, request, write_summaries, &sender).await
     };
     stream(request, work).await
+}
+
+async fn get_dependencies(State(app): State<Arc<App>>, request: Request) -> Response {
+    let answer = async move |asked: wire::GetDependenciesRequest| {
+        let (start, end) = (asked.start_time.as_ref(), asked.end_time.as_ref());
+        let found = dependencies::ask(&app, start, end).await?;
+        let source = dependencies::source(&found);
+        let write = |it: fanal_query::ServiceEdge| wire::Dependency {
+            parent: it.parent,
+            child: it.child,
+            call_count: it.calls,
+            source: source.clone(),
+        };
+        let dependencies = found.edges.into_iter().map(write).collect();
+        Ok(wire::GetDependenciesResponse { dependencies })
+    };
+    unary(request, answer).await
 }
 
 async fn get_capabilities(request: Request) -> Response {

@@ -318,3 +318,30 @@ async fn doors_tell_their_health_and_what_they_serve() {
         }
     }
 }
+
+#[tokio::test]
+async fn dependencies_are_told_in_three_apis() {
+    let server = Server::with_traces().await;
+    let (query, storage) =
+        (Door::of(&server, "jaeger_query").await, Door::of(&server, "jaeger_storage").await);
+    let (start_time, end_time) = (at(START - 1), at(START + 2_000_000_000));
+    let asked = api_v2::GetDependenciesRequest { start_time, end_time };
+    let old: api_v2::GetDependenciesResponse =
+        query.one("jaeger.api_v2.QueryService/GetDependencies", &asked).await;
+    let new: api_v3::DependenciesResponse =
+        query.one("jaeger.api_v3.QueryService/GetDependencies", &asked).await;
+    let stored: storage_v2::GetDependenciesResponse =
+        storage.one("jaeger.storage.v2.DependencyReader/GetDependencies", &asked).await;
+    let expect = ("shop", "pay", 1);
+    let it = &old.dependencies[0];
+    assert_eq!((it.parent.as_str(), it.child.as_str(), it.call_count), expect);
+    let it = &new.dependencies[0];
+    assert_eq!((it.parent.as_str(), it.child.as_str(), it.call_count), expect);
+    let it = &stored.dependencies[0];
+    assert_eq!((it.parent.as_str(), it.child.as_str(), it.call_count), expect);
+    assert_eq!(it.source, "fanal");
+    let none = api_v2::GetDependenciesRequest::default();
+    let path = "jaeger.api_v2.QueryService/GetDependencies";
+    let refused = query.call::<api_v2::GetDependenciesResponse>(path, &none).await;
+    assert_eq!((refused.code, refused.words.as_str()), (3, "start_time is required"));
+}

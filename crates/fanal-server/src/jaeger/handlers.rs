@@ -4,7 +4,7 @@ use super::adjust::Shown;
 use super::error::JaegerRefusal;
 use super::parameters::{self, JaegerQuestion, flag, number, required};
 use super::questions::{self, Found, kind_word};
-use super::types::{JaegerEnvelope, JaegerOperation, JaegerTrace};
+use super::types::{JaegerDependency, JaegerEnvelope, JaegerError, JaegerOperation, JaegerTrace};
 use super::{ids, trace as traces_of, transform};
 use crate::answer::{self, JSON};
 use crate::limits::Limits;
@@ -23,6 +23,9 @@ use std::sync::Arc;
 
 pub(super) type Answer = Result<Response, JaegerRefusal>;
 type JaegerPath = ApiPath<String, JaegerRefusal>;
+
+/// How far back dependencies look, in milliseconds.
+const LOOKBACK_MILLIS: u64 = 24 * 3600 * 1000;
 
 /// Nanoseconds of a millisecond.
 pub(super) const NANOS_PER_MILLI: u64 = 1_000_000;
@@ -132,6 +135,30 @@ pub(crate) async fn transform(State(app): State<Arc<App>>, uri: Uri, body: Body)
     let style = Style::read(&Parameters::read(&uri)?, &app);
     let traces = transform::read(&app, body).await?;
     write(&app, style, traces, false).await
+}
+
+/// `GET /api/dependencies`
+pub(crate) async fn dependencies(State(app): State<Arc<App>>, uri: Uri) -> Answer {
+    let parameters = Parameters::read(&uri)?;
+    let style = Style::read(&parameters, &app);
+    let now_millis = app.given.clock.now_unix_nanos() / NANOS_PER_MILLI;
+    let end = number(&parameters, "endTs")?.unwrap_or(now_millis);
+    let lookback = number(&parameters, "lookback")?.unwrap_or(LOOKBACK_MILLIS);
+    let start = end.saturating_sub(lookback).saturating_mul(NANOS_PER_MILLI);
+    let end = end.saturating_mul(NANOS_PER_MILLI).saturating_add(NANOS_PER_MILLI - 1);
+    let edges = questions::dependencies(&app, start, end).await?;
+    let service = parameters.last("service");
+    let is_asked = |edge: &fanal_query::ServiceEdge| {
+        service.is_none_or(|service| service == edge.parent || service == edge.child)
+    };
+    let write = |edge: fanal_query::ServiceEdge| JaegerDependency {
+        parent: edge.parent,
+        child: edge.child,
+        call_count: edge.calls,
+    };
+    let data: Vec<_> = edges.edges.into_iter().filter(is_asked).map(write).collect();
+    let errors = edges.warnings.into_iter().map(JaegerError::warning).collect();
+    style.answer(&JaegerEnvelope::new(data, 0, errors))
 }
 
 /// Times near a trace, with which other stores find it. Fanal needs none, but a wrong one is refused all the same.

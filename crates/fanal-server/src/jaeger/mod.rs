@@ -42,6 +42,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/traces/{id}", get(handlers::trace))
         .route("/archive/{id}", post(handlers::archive))
         .route("/transform", post(handlers::transform))
+        .route("/dependencies", get(handlers::dependencies))
         .nest("/metrics", metrics::routes())
         .nest("/v3", v3::routes())
 }

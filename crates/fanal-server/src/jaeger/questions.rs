@@ -11,7 +11,9 @@ use fanal_base::ErrorKind;
 use fanal_model::{SpanKind, TraceId};
 use fanal_pipeline::Submission;
 use fanal_query::service::LIMIT_MAX;
-use fanal_query::{Cursor, QueryError, SearchRequest, Trace, TraceSummary, TracesPage};
+use fanal_query::{
+    Cursor, QueryError, SearchRequest, ServiceEdges, Trace, TraceSummary, TracesPage,
+};
 use fanal_storage::Operation;
 use std::sync::Arc;
 
@@ -170,6 +172,16 @@ pub(crate) async fn summaries(
             return Ok((summaries, warnings));
         }
     }
+}
+
+/// Which services called which, among traces with a span that starts in the range.
+pub(crate) async fn dependencies(
+    app: &App,
+    start_min_unix_nanos: u64,
+    start_max_unix_nanos: u64,
+) -> Result<ServiceEdges, Refusal> {
+    let (start, end) = (start_min_unix_nanos, start_max_unix_nanos);
+    app.ask(app.given.query.service_edges(&app.tenant, start, end)).await
 }
 
 /// Keeps the spans of a trace beyond retention: a copy in the tenant of the archive, durable when this resolves.

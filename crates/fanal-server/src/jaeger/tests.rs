@@ -375,3 +375,19 @@ async fn metrics_are_computed_from_spans() {
         assert_eq!(server.get(&format!("/api/metrics/{bad}")).await.status, 400, "{bad}");
     }
 }
+
+#[tokio::test]
+async fn dependencies_are_computed_from_spans() {
+    let server = Server::with_traces().await;
+    let edge = json!({"parent": "shop", "child": "pay", "callCount": 1});
+    let found = data(&server, "/api/dependencies?endTs=1700000060000&lookback=3600000").await;
+    assert_eq!(found, json!([edge]));
+    assert_eq!(data(&server, "/api/dependencies?service=pay").await, json!([edge]));
+    assert_eq!(data(&server, "/api/dependencies?service=ping").await, json!([]));
+    assert_eq!(data(&server, "/api/dependencies?endTs=5&lookback=5").await, json!([]));
+    assert_eq!(server.get("/api/dependencies?endTs=x").await.status, 400);
+    let path = "/api/v3/dependencies?startTime=2023-11-14T00:00:00Z&endTime=2023-11-15T00:00:00Z";
+    let edge = json!({"parent": "shop", "child": "pay", "callCount": "1"});
+    assert_eq!(server.get_json(path).await, json!({"dependencies": [edge]}));
+    assert_eq!(server.get("/api/v3/dependencies").await.status, 400);
+}

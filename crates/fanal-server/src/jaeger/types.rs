@@ -54,6 +54,14 @@ pub(crate) struct JaegerOperation {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+pub(crate) struct JaegerDependency {
+    pub(crate) parent: String,
+    pub(crate) child: String,
+    pub(crate) call_count: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct JaegerTrace {
     #[serde(rename = "traceID", serialize_with = "trace_id")]
     pub(crate) trace_id: TraceId,

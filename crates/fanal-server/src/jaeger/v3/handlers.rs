@@ -2,7 +2,7 @@
 
 use super::error::V3Refusal;
 use super::query::{SearchQuery, boolean, time, value};
-use super::types::{Operation, Operations, Services, Summaries};
+use super::types::{Dependencies, Dependency, Operation, Operations, Services, Summaries};
 use crate::answer::{self, JSON};
 use crate::jaeger::adjust::Shown;
 use crate::jaeger::ids;
@@ -117,6 +117,24 @@ async fn summarize(app: &App, query: SearchQuery) -> Answer {
     };
     let summaries = summaries.into_iter().map(Into::into).collect();
     json(app, &Summaries { summaries, warnings })
+}
+
+/// `GET /api/v3/dependencies`
+pub(super) async fn dependencies(State(app): State<Arc<App>>, uri: Uri) -> Answer {
+    let parameters = Parameters::read(&uri)?;
+    let moment = |name: &str| time(name, value(&parameters, name).unwrap_or_default());
+    let (start, end) = (moment("startTime")?, moment("endTime")?);
+    if start >= end {
+        return Err(Refusal::parameter("startTime", "startTime must be before endTime").into());
+    }
+    let edges = questions::dependencies(&app, start, end).await?;
+    let write = |edge: fanal_query::ServiceEdge| Dependency {
+        parent: edge.parent,
+        child: edge.child,
+        call_count: edge.calls.to_string(),
+    };
+    let dependencies = edges.edges.into_iter().map(write).collect();
+    json(&app, &Dependencies { dependencies, warnings: edges.warnings })
 }
 
 async fn read_body(app: &App, body: Body) -> Result<SearchQuery, Refusal> {

@@ -22,5 +22,6 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/operations", get(handlers::operations))
         .route("/traces", get(handlers::find_traces).post(handlers::find_traces_by_body))
         .route("/traces/{id}", get(handlers::trace))
+        .route("/dependencies", get(handlers::dependencies))
         .route("/trace-summaries", get(handlers::summaries).post(handlers::summaries_by_body))
 }

@@ -21,6 +21,22 @@ pub(super) struct Operation {
 }
 
 #[derive(Debug, Serialize)]
+pub(super) struct Dependencies {
+    pub(super) dependencies: Vec<Dependency>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Dependency {
+    pub(super) parent: String,
+    pub(super) child: String,
+    /// Decimal.
+    pub(super) call_count: String,
+}
+
+#[derive(Debug, Serialize)]
 pub(super) struct Summaries {
     pub(super) summaries: Vec<Summary>,
     /// Not in Jaeger's answer: what may be missing.
