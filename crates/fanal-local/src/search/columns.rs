@@ -18,6 +18,9 @@ use std::sync::Arc;
 
 type Read<T> = Result<T, SegmentError>;
 
+/// Ids of spans, and of their parents.
+type SpanAndParentIds<'a> = (Cow<'a, [SpanId]>, Cow<'a, [SpanId]>);
+
 /// A column of codes that every span has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CodedColumn {
@@ -88,7 +91,7 @@ pub(crate) trait Columns {
     /// Trace ids.
     fn trace_ids(&self) -> Read<Cow<'_, [TraceId]>>;
     /// Ids of spans, and of their parents.
-    fn span_and_parent_ids(&self) -> Read<(Cow<'_, [SpanId]>, Cow<'_, [SpanId]>)>;
+    fn span_and_parent_ids(&self) -> Read<SpanAndParentIds<'_>>;
     /// Starts.
     fn starts(&self) -> Read<Cow<'_, [u64]>>;
     /// Durations.
@@ -194,7 +197,7 @@ impl Columns for PartColumns<'_> {
         Ok(Cow::Borrowed(&self.0.spans.batch().trace_ids))
     }
 
-    fn span_and_parent_ids(&self) -> Read<(Cow<'_, [SpanId]>, Cow<'_, [SpanId]>)> {
+    fn span_and_parent_ids(&self) -> Read<SpanAndParentIds<'_>> {
         let batch = self.0.spans.batch();
         Ok((Cow::Borrowed(&batch.span_ids), Cow::Borrowed(&batch.parent_span_ids)))
     }
@@ -362,7 +365,7 @@ impl Columns for GranuleColumns<'_> {
         self.reader.trace_ids().map(Cow::Owned)
     }
 
-    fn span_and_parent_ids(&self) -> Read<(Cow<'_, [SpanId]>, Cow<'_, [SpanId]>)> {
+    fn span_and_parent_ids(&self) -> Read<SpanAndParentIds<'_>> {
         let span_ids = self.reader.span_ids()?;
         let parents = self.reader.parents(&span_ids)?;
         Ok((Cow::Owned(span_ids), Cow::Owned(parents)))
