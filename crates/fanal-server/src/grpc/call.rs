@@ -151,9 +151,11 @@ where
     }
 }
 
+type Work = Pin<Box<dyn Future<Output = Result<(), Ended>> + Send>>;
+
 /// The messages of a stream. The work runs only while they are asked for, and is dropped with them.
 struct Messages<A> {
-    work: Option<Pin<Box<dyn Future<Output = Result<(), Ended>> + Send>>>,
+    work: Option<Work>,
     receiver: mpsc::Receiver<A>,
     end: Option<Status>,
 }
