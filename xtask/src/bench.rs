@@ -298,6 +298,7 @@ fn asked(
     ask::trace_by_id(&server, acknowledged, &millions, "warm", report)?;
     ask::searches(&server, &millions, scale, report)?;
     ask::rates(&server, &millions, stored, report)?;
+    ask::dependencies(&server, &millions, stored, report)?;
     let after = server.resident_bytes()?;
     let name = format!("memory after the questions, {millions}");
     report.row(name, after, Unit::Bytes, Goal::AtMost(512e6));

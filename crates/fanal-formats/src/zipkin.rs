@@ -5,6 +5,7 @@
 //! Follows <https://zipkin.io/zipkin-api/> and <https://github.com/openzipkin/zipkin-api>.
 
 mod annotation;
+pub mod encode;
 mod endpoint;
 mod fault;
 mod format;
@@ -21,4 +22,5 @@ mod tags;
 mod thrift;
 mod v1;
 
+pub use encode::JsonSpan;
 pub use format::{Format, decode, decode_message, sniff};

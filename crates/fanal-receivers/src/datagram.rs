@@ -57,7 +57,7 @@ pub(crate) async fn serve(
     decoder: impl DatagramDecoder,
     door: Door,
 ) -> Drained {
-    let Door { pipeline, config, mut shutdown } = door;
+    let Door { pipeline, config, mut shutdown, .. } = door;
     let address = socket.local_addr().map_or_else(|_| String::new(), |at| at.to_string());
     let receive_buffer_bytes = widen(&socket);
     tracing::info!(receiver = name, address, receive_buffer_bytes, "listening");

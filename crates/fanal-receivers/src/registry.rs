@@ -14,6 +14,7 @@ use crate::otlp;
 use crate::sampling;
 use crate::xray;
 use crate::zipkin;
+use axum::Router;
 use fanal_pipeline::Pipeline;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct Door {
     pub pipeline: Arc<Pipeline>,
     /// Settings.
     pub config: Arc<ReceiversConfig>,
+    /// What else is answered on its port, where the protocol asks and sends on one.
+    pub beside: Router,
     /// Says when to stop.
     pub shutdown: Shutdown,
 }

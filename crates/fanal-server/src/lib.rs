@@ -1,4 +1,4 @@
-//! What people and programs ask: the native API, Jaeger's query APIs over HTTP and gRPC, health, metrics, and the UI.
+//! What people and programs ask: the native API, Jaeger's query APIs over HTTP and gRPC, Zipkin's, health, metrics, the UI.
 //!
 //! The binary gives it a [`ServerState`] and a listener; browsers, scripts and Jaeger's clients ask it. It asks
 //! the query crate and reads the pipeline's counters. Every refusal has one form inside ([`refusal`]) and is
@@ -19,6 +19,7 @@ mod parameters;
 mod questions;
 mod refusal;
 mod ui;
+mod zipkin;
 
 #[cfg(test)]
 mod testing;
@@ -33,3 +34,4 @@ pub use operations::resident_bytes;
 pub use questions::Questions;
 pub use serve::serve;
 pub use state::{Readiness, ServerState};
+pub use zipkin::ZipkinSettings;

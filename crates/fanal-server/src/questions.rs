@@ -1,7 +1,7 @@
 //! What answers questions: the routers of every door, over one state, so that their limits are shared.
 
 use crate::grpc::{self, QuestionDoor};
-use crate::router::router;
+use crate::router::{router, zipkin_router};
 use crate::state::{App, ServerState};
 use axum::Router;
 use std::sync::Arc;
@@ -19,6 +19,11 @@ impl Questions {
     /// Everything that the UI's port answers. Receivers may be merged into it.
     pub fn router(&self) -> Router {
         router(Arc::clone(&self.0))
+    }
+
+    /// What Zipkin's port answers beside its receiver.
+    pub fn zipkin_router(&self) -> Router {
+        zipkin_router(Arc::clone(&self.0))
     }
 
     /// What another door answers. Receivers may be merged into it.

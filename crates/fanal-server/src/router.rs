@@ -4,7 +4,7 @@ use crate::native::error::NativeRefusal;
 use crate::operations::http_counters;
 use crate::refusal::Refusal;
 use crate::state::App;
-use crate::{answer, jaeger, native, operations, ui};
+use crate::{answer, jaeger, native, operations, ui, zipkin};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -16,6 +16,14 @@ use std::sync::Arc;
 /// What a page of ours may load: our own files, and nothing of anyone else.
 const CONTENT_POLICY: &str = "default-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
                               connect-src 'self'; frame-ancestors 'self'; base-uri 'self'";
+
+/// Everything that Zipkin's port answers beside its receiver.
+pub(crate) fn zipkin_router(app: Arc<App>) -> Router {
+    zipkin::routes()
+        .layer(from_fn(answer::compress))
+        .layer(from_fn_with_state(Arc::clone(&app), http_counters::count))
+        .with_state(app)
+}
 
 /// Everything that the UI's port answers.
 pub(crate) fn router(app: Arc<App>) -> Router {

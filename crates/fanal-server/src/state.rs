@@ -5,6 +5,7 @@ use crate::limits::{CACHED_SPAN_AGE_MAX_NANOS, CACHED_TRACE_AGE_MAX_NANOS, Limit
 use crate::native::types::{Consumer, Listener};
 use crate::operations::http_counters::HttpCounters;
 use crate::refusal::Refusal;
+use crate::zipkin::ZipkinSettings;
 use fanal_base::{Clock, ErrorKind, cast};
 use fanal_model::TraceId;
 use fanal_pipeline::Pipeline;
@@ -50,6 +51,8 @@ pub struct ServerState {
     pub version: String,
     /// Limits of questions and answers.
     pub limits: Limits,
+    /// Zipkin's query API.
+    pub zipkin: ZipkinSettings,
 }
 
 /// What handlers share.

@@ -4,6 +4,7 @@ use crate::limits::Limits;
 use crate::native::types::{Consumer, Listener};
 use crate::questions::Questions;
 use crate::state::{App, Readiness, ServerState};
+use crate::zipkin::ZipkinSettings;
 use axum::body::{Body, to_bytes};
 use axum::{Router, http::Request};
 use bytes::Bytes;
@@ -18,6 +19,13 @@ use fanal_storage::{MemoryStore, SpanStore, TenantId};
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use tower::ServiceExt as _;
+
+async fn answer_of(router: &Router, request: Request<Body>) -> Answer {
+    let response = router.clone().oneshot(request).await.expect("an answer");
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.expect("a body");
+    Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+}
 
 /// Start of the trace of [`checkout`].
 pub(crate) const START: u64 = 1_700_000_000_000_000_000;
@@ -37,6 +45,7 @@ pub(crate) struct Server {
     pipeline: Arc<Pipeline>,
     questions: Questions,
     router: Router,
+    zipkin: Router,
 }
 
 /// What it answered.
@@ -85,9 +94,13 @@ impl Server {
             listeners: vec![Listener { name: "ui".into(), address: "127.0.0.1:16686".into() }],
             version: "0.0.1".into(),
             limits,
+            zipkin: ZipkinSettings {
+                autocomplete_keys: vec!["environment".into(), "region".into()],
+                ..ZipkinSettings::default()
+            },
         });
-        let router = questions.router();
-        Self { clock, readiness, pipeline, questions, router }
+        let (router, zipkin) = (questions.router(), questions.zipkin_router());
+        Self { clock, readiness, pipeline, questions, router, zipkin }
     }
 
     /// With the two traces [`checkout`] and [`ping`].
@@ -124,24 +137,23 @@ impl Server {
         answer.json()
     }
 
+    /// Asks Zipkin's port.
+    pub(crate) async fn get_zipkin(&self, path: &str) -> Answer {
+        let request = Request::builder().uri(path).body(Body::empty());
+        answer_of(&self.zipkin, request.expect("a request")).await
+    }
+
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.answer(request.body(Body::empty()).expect("a request")).await
+        answer_of(&self.router, request.body(Body::empty()).expect("a request")).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
         let request = Request::builder().method("POST").uri(path).body(body.into());
-        self.answer(request.expect("a request")).await
-    }
-
-    async fn answer(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.expect("an answer");
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.expect("a body");
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        answer_of(&self.router, request.expect("a request")).await
     }
 
     /// Whether a path is refused with this status, kind, parameter and beginning of the message.

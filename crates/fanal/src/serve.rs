@@ -8,6 +8,7 @@ use crate::open_files;
 use crate::ready;
 use crate::sampling;
 use anyhow::Context;
+use axum::Router;
 use fanal_base::{Clock, SystemClock};
 use fanal_local::tier::{Bucket, RemoteBucket};
 use fanal_local::{Ground, LocalStore, RealDisk};
@@ -63,6 +64,7 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
         consumers: consumer_entries(&config.receivers),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         limits: Limits::default(),
+        zipkin: config.zipkin.clone(),
     };
     // Pages of the UI send their test trace to the port that they came from.
     let same_origin = otlp_http_router(Arc::clone(&pipeline), &config.receivers);
@@ -72,7 +74,8 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
     let ui_server = tokio::spawn(fanal_server::serve(ui, router, ui_stopping));
     let memory_watch = tokio::spawn(allocator::watch());
     let receivers = Arc::new(config.receivers.clone());
-    let door = Door { pipeline, config: receivers, shutdown: stopping.clone() };
+    let beside = Router::new();
+    let door = Door { pipeline, config: receivers, beside, shutdown: stopping.clone() };
     start_doors(&mut tasks, doors, &door, &questions);
     if let (Some(start), Some(otlp_http)) = (companion, address_of(&addresses, "otlp_http")) {
         start(&mut tasks, otlp_http, stopping);
@@ -114,7 +117,8 @@ async fn open_doors(config: &Config) -> anyhow::Result<(TcpListener, Vec<Opened>
 /// Starts the doors that were opened, and the consumers that are on.
 fn start_doors(tasks: &mut JoinSet<()>, doors: Vec<Opened>, door: &Door, questions: &Questions) {
     for opened in doors {
-        tasks.spawn(opened.serve(door.clone(), questions.clone()));
+        let door = Door { beside: beside(opened.name(), questions), ..door.clone() };
+        tasks.spawn(opened.serve(door, questions.clone()));
     }
     for consumer in CONSUMERS.iter().filter(|one| (one.origin)(&door.config).is_some()) {
         let serving = (consumer.serve)(door.clone());
@@ -137,6 +141,11 @@ fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn
     let store = LocalStore::open_on(config.storage.clone(), ground)
         .with_context(|| format!("cannot open the data folder {data_dir}"))?;
     Ok(Arc::new(store))
+}
+
+/// Zipkin is asked on the port that it is sent to.
+fn beside(receiver: &str, questions: &Questions) -> Router {
+    if receiver == "zipkin" { questions.zipkin_router() } else { Router::new() }
 }
 
 fn listener_entry((name, address): &(&str, SocketAddr)) -> Listener {

@@ -152,13 +152,34 @@ pub(super) fn rates(
     Ok(())
 }
 
+/// Counts the calls between services over all that is stored, by Zipkin's rule.
+pub(super) fn dependencies(
+    server: &Server,
+    millions: &str,
+    stored: f64,
+    report: &mut Report,
+) -> Result<()> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
+    let path = format!("/api/v2/dependencies?endTs={now}&lookback={now}");
+    let (took, answer) = median_at(server.address("zipkin"), &path)?;
+    let links = answer.as_array().map_or(0, Vec::len);
+    ensure!(links > 0, "no service calls another");
+    let name = format!("service dependencies by Zipkin's rule, {millions} ({links} links)");
+    report.row(name, stored / took, Unit::SpansPerSecond, Goal::None);
+    Ok(())
+}
+
 /// The median time of a question in seconds, and its last answer.
 fn median(server: &Server, path: &str) -> Result<(f64, Value)> {
+    median_at(&server.ui, path)
+}
+
+fn median_at(address: &str, path: &str) -> Result<(f64, Value)> {
     let mut times = Vec::new();
     let mut answer = Value::Null;
     for _ in 0..ROUNDS {
         let begun = Instant::now();
-        answer = get_json(&server.ui, path)?;
+        answer = get_json(address, path)?;
         times.push(begun.elapsed().as_secs_f64());
     }
     times.sort_unstable_by(f64::total_cmp);

@@ -74,7 +74,7 @@ impl Server {
     }
 
     /// Where it listens under a name of the ready file.
-    fn address(&self, name: &str) -> &str {
+    pub(super) fn address(&self, name: &str) -> &str {
         self.addresses[name].as_str().unwrap_or_default()
     }
 

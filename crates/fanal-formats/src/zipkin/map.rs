@@ -14,33 +14,33 @@ use super::status::take_status;
 use super::tags::{find, take, take_text};
 use crate::decoded::{Decoded, Rejects};
 use crate::draft::{Draft, DraftAttribute, DraftValue, RawText};
+use fanal_model::peer::SHARED_KEY;
 use fanal_model::{SpanBatchBuilder, SpanFields, SpanId, SpanKind};
 
 /// Keys of attributes for what Zipkin knows and OpenTelemetry does not.
-const SHARED: &str = "zipkin.shared";
-const DEBUG: &str = "zipkin.debug";
+pub(super) const DEBUG: &str = "zipkin.debug";
 /// Marks a start that was not sent.
-const START_ABSENT: &str = "otel.zipkin.absentField.startTime";
+pub(super) const START_ABSENT: &str = "otel.zipkin.absentField.startTime";
 
 /// Keys of attributes that hold an endpoint.
-struct EndpointKeys {
-    address: &'static str,
-    port: &'static str,
+pub(super) struct EndpointKeys {
+    pub(super) address: &'static str,
+    pub(super) port: &'static str,
     /// Of the second address, where there are two.
-    ipv6: &'static str,
+    pub(super) ipv6: &'static str,
 }
 
-const LOCAL: EndpointKeys = EndpointKeys {
+pub(super) const LOCAL: EndpointKeys = EndpointKeys {
     address: "network.local.address",
     port: "network.local.port",
     ipv6: "zipkin.local_endpoint.ipv6",
 };
-const REMOTE: EndpointKeys = EndpointKeys {
+pub(super) const REMOTE: EndpointKeys = EndpointKeys {
     address: "network.peer.address",
     port: "network.peer.port",
     ipv6: "zipkin.remote_endpoint.ipv6",
 };
-const PEER_SERVICE: &str = "peer.service";
+pub(super) const PEER_SERVICE: &str = "peer.service";
 
 /// Takes spans one after the other.
 #[derive(Debug, Default)]
@@ -113,7 +113,7 @@ impl<'a> Mapper<'a> {
         }
         draft.attributes.append(&mut tags);
         let marks = [
-            (SHARED, span.is_shared),
+            (SHARED_KEY, span.is_shared),
             (DEBUG, span.is_debug),
             (START_ABSENT, span.timestamp_micros == 0),
         ];

@@ -5,4 +5,5 @@ mod broken;
 mod forms;
 mod mapping;
 mod recordings;
+mod round_trip;
 mod shown;

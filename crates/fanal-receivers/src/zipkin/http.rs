@@ -50,12 +50,12 @@ pub(super) struct Reports {
 }
 
 async fn serve(listener: TcpListener, door: Door) -> Drained {
-    let router = zipkin_router(door.pipeline, &door.config);
+    let router = zipkin_router(door.pipeline, &door.config, door.beside);
     listen::serve(listener, NAME, router, door.config.listen, door.shutdown).await
 }
 
-/// The paths of spans over HTTP and gRPC, and words for any other path.
-pub fn zipkin_router(pipeline: Arc<Pipeline>, config: &ReceiversConfig) -> Router {
+/// The paths of spans over HTTP and gRPC, what is answered beside them, and words for any other path.
+pub fn zipkin_router(pipeline: Arc<Pipeline>, config: &ReceiversConfig, beside: Router) -> Router {
     let reports = Reports { ingest: Ingest::new(pipeline, config.requests, NAME) };
     Router::new()
         .route(V2_PATH, post(post_v2).fallback(wrong_method))
@@ -63,6 +63,7 @@ pub fn zipkin_router(pipeline: Arc<Pipeline>, config: &ReceiversConfig) -> Route
         .route(grpc::REPORT_PATH, any(grpc::report))
         .fallback(other_path)
         .with_state(reports)
+        .merge(beside)
         .layer(middleware::from_fn(cors::permit))
 }
 

@@ -15,6 +15,7 @@ use fanal_local::LocalConfig;
 use fanal_local::tier::BucketConfig;
 use fanal_pipeline::PipelineConfig;
 use fanal_receivers::ReceiversConfig;
+use fanal_server::ZipkinSettings;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,6 +53,7 @@ pub(crate) struct Config {
     pub(crate) strategies: StrategiesSource,
     pub(crate) storage: LocalConfig,
     pub(crate) object_store: BucketConfig,
+    pub(crate) zipkin: ZipkinSettings,
 }
 
 impl Config {

@@ -11,7 +11,7 @@ use fanal_local::tier::BucketConfig;
 use fanal_local::{LocalConfig, TenantConfig};
 use fanal_pipeline::PipelineConfig;
 use fanal_receivers::{RECEIVERS, Receiver, ReceiversConfig};
-use fanal_server::{QUESTION_DOORS, QuestionDoor};
+use fanal_server::{QUESTION_DOORS, QuestionDoor, ZipkinSettings};
 use fanal_storage::TenantId;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
@@ -105,6 +105,7 @@ impl Default for Config {
             strategies: StrategiesSource::default(),
             storage: storage(),
             object_store: BucketConfig::default(),
+            zipkin: ZipkinSettings::default(),
         }
     }
 }
@@ -336,6 +337,27 @@ const BEHIND_DOORS: &[Setting] = &[
         apply: Apply::Text(|config, text| {
             let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
             config.receivers.otlp.cors_allowed_origins = origins.map(str::to_owned).collect();
+            Ok(())
+        }),
+    },
+    Setting {
+        path: "zipkin.autocomplete_keys",
+        value_name: "KEYS",
+        default: "",
+        help: "Tags whose values Zipkin's search form offers, separated by commas",
+        apply: Apply::Text(|config, text| {
+            let keys = text.split(',').map(str::trim).filter(|key| !key.is_empty());
+            config.zipkin.autocomplete_keys = keys.map(str::to_owned).collect();
+            Ok(())
+        }),
+    },
+    Setting {
+        path: "zipkin.lens_dir",
+        value_name: "DIR",
+        default: "",
+        help: "Folder with the files of Zipkin's own UI (Lens), served under /zipkin/ on Zipkin's port",
+        apply: Apply::Text(|config, text| {
+            config.zipkin.lens_dir = (!text.is_empty()).then(|| text.into());
             Ok(())
         }),
     },

@@ -57,7 +57,12 @@ impl Door {
         let receiver = RECEIVERS.iter().find(|one| one.name == name).expect("registered");
         let (stop, shutdown) = watch::channel(false);
         let config = Arc::new(config);
-        let door = fanal_receivers::Door { pipeline: Arc::clone(&pipeline), config, shutdown };
+        let door = fanal_receivers::Door {
+            pipeline: Arc::clone(&pipeline),
+            config,
+            beside: axum::Router::new(),
+            shutdown,
+        };
         let (address, serving) = match receiver.serve {
             Serve::Tcp(serve) => {
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
