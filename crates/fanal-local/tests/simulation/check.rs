@@ -5,11 +5,11 @@ use crate::run::answer_of;
 use crate::spans::{self, number_of};
 use fanal_local::LocalStore;
 use fanal_model::{IndexedBatch, SpanBatch, TraceId};
-use fanal_storage::conformance::describe_span;
+use fanal_storage::conformance::{LinkKeeper, describe_span};
 use fanal_storage::memory::MemoryStore;
 use fanal_storage::{
     AggregateSpans, FindTraces, Projection, SpanAggregates, SpanStore, StoreError, TenantId,
-    TracePosition, TraceSpans,
+    TracePosition, TraceSpans, WalkLinks,
 };
 use fanal_testkit::Random;
 use std::collections::BTreeSet;
@@ -60,6 +60,7 @@ pub(crate) fn everything(
         let all = FindTraces { limit: usize::MAX - 1, ..request.clone() };
         let expected = answer_of(plain.find_traces(tenant, all)).expect("answers").traces;
         assert_eq!(pages(store, tenant, request.clone()), expected, "{request:?}");
+        walk(store, tenant, &plain, &request);
         aggregate(store, tenant, &plain, &spans::aggregate(random, request));
     }
     let stored = answer_of(store.services(tenant)).expect("answers");
@@ -75,6 +76,23 @@ pub(crate) fn everything(
     let stats = answer_of(store.stats(tenant)).expect("answers");
     let spans: usize = copies.values().sum();
     assert_eq!(usize::try_from(stats.spans).expect("few"), spans, "{stats:?}");
+}
+
+/// Every trace of a range, whole and once, wherever its spans lie.
+fn walk(store: &LocalStore, tenant: &TenantId, plain: &MemoryStore, search: &FindTraces) {
+    let request = WalkLinks {
+        start_min_unix_nanos: search.start_min_unix_nanos,
+        start_max_unix_nanos: search.start_max_unix_nanos,
+        ..WalkLinks::default()
+    };
+    let shown = |store: &dyn SpanStore| {
+        let keeper = Arc::new(LinkKeeper::default());
+        let walked = store.walk_links(tenant, request.clone(), Arc::clone(&keeper) as _);
+        let walked = answer_of(walked).expect("answers");
+        assert_eq!(walked.warnings, Vec::<String>::new());
+        keeper.shown(&walked)
+    };
+    assert_eq!(shown(store), shown(plain), "{request:?}");
 }
 
 fn aggregate(store: &LocalStore, tenant: &TenantId, plain: &MemoryStore, request: &AggregateSpans) {
