@@ -34,7 +34,7 @@ pub(crate) const KAFKA: Consumer = Consumer {
 const NAME: &str = "kafka";
 
 async fn serve(door: Door) -> Drained {
-    let Door { pipeline, config, mut shutdown } = door;
+    let Door { pipeline, config, mut shutdown, .. } = door;
     let drain_timeout = config.listen.drain_timeout;
     match Client::connect(&config.kafka, pipeline.clone()) {
         Ok(client) => {
