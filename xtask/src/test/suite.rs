@@ -22,6 +22,9 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(15);
 /// Lines in flight between a suite and the terminal.
 const LINES_IN_FLIGHT_MAX: usize = 1024;
 
+/// A file in the folder of a suite that runs only where it is named; it says why.
+const ON_DEMAND: &str = "on-demand.txt";
+
 /// A suite that was found.
 #[derive(Debug)]
 pub(super) struct Suite {
@@ -32,7 +35,7 @@ pub(super) struct Suite {
     is_named: bool,
 }
 
-/// The suites called `names`, or every suite where none is named.
+/// The suites called `names`; where none is named, every suite that is not on demand.
 pub(super) fn find(names: &[String]) -> Result<Vec<Suite>> {
     let root = repository().join("e2e");
     let mut suites = Vec::new();
@@ -54,7 +57,10 @@ pub(super) fn find(names: &[String]) -> Result<Vec<Suite>> {
         let known: Vec<&str> = suites.iter().map(|suite| suite.name.as_str()).collect();
         bail!("no suite is called `{missing}`; there are: {}", known.join(", "));
     }
-    suites.retain(|suite| names.is_empty() || suite.is_named);
+    let is_chosen = |suite: &Suite| {
+        suite.is_named || names.is_empty() && !suite.folder.join(ON_DEMAND).is_file()
+    };
+    suites.retain(is_chosen);
     Ok(suites)
 }
 
