@@ -5,9 +5,13 @@ use super::report::{Goal, Report, Unit};
 use super::server::Server;
 use anyhow::{Result, ensure};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Spans a second over UDP: fewer than the server can take, so that the system drops none.
 const DATAGRAM_RATE: &str = "50000";
+
+/// Longest wait for what was sent and not answered.
+const SETTLED_MAX: Duration = Duration::from_secs(5);
 
 /// What to call it, the door, and the flags of the load.
 const DIALECTS: [(&str, &str, &[&str]); 5] = [
@@ -37,7 +41,7 @@ pub(super) fn ingest(
         let sent = number(&result, "spans")?;
         let refused = number(&result, "refused_spans")? + number(&result, "rejected_spans")?;
         ensure!(refused == 0.0, "{name}: {refused} spans were refused: {result}");
-        let taken = server.accepted_spans()?;
+        let taken = settled(&server, sent)?;
         let cpu = number(&result, "server_cpu_micros_per_span")? * sent / 1e6;
         let row = format!("ingest of {name}: CPU of the server a span, merges included");
         report.row(row, cpu / taken, Unit::Seconds, Goal::None);
@@ -52,4 +56,16 @@ pub(super) fn ingest(
         server.stop()?;
     }
     Ok(())
+}
+
+/// Spans that were accepted once all were, or at the end of the wait.
+fn settled(server: &Server, sent: f64) -> Result<f64> {
+    let begun = Instant::now();
+    loop {
+        let taken = server.accepted_spans()?;
+        if taken >= sent || begun.elapsed() > SETTLED_MAX {
+            return Ok(taken);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
