@@ -216,6 +216,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn suites_on_demand_run_only_where_they_are_named() {
+        let found = |names: &[&str]| -> Vec<String> {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            find(&names).unwrap().into_iter().map(|suite| suite.name).collect()
+        };
+        let usual = found(&[]);
+        assert!(usual.contains(&"browser".to_owned()), "{usual:?}");
+        assert!(!usual.contains(&"kafka".to_owned()), "{usual:?}");
+        assert_eq!(found(&["kafka", "browser"]), ["browser", "kafka"]);
+        assert!(find(&["nonsense".to_owned()]).is_err());
+    }
+
     fn shell(script: &str) -> Child {
         let mut command = Command::new("sh");
         command.args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap()
