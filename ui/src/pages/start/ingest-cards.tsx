@@ -23,6 +23,8 @@ const LISTENER_NAMES: Readonly<Record<string, string>> = {
   opencensus: 'OpenCensus agent',
   xray: 'AWS X-Ray over UDP',
   xray_http: 'AWS X-Ray, sampling',
+  jaeger_query: 'Jaeger query over gRPC',
+  jaeger_storage: 'Jaeger remote storage',
   ui: 'This page and its API',
 };
 
