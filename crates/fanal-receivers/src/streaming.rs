@@ -6,7 +6,7 @@
 
 use crate::body::{self, too_large};
 use crate::compression::Compression;
-use crate::ingest::{Ingest, Payload};
+use crate::ingest::{self, Ingest, Payload};
 use crate::refusal::{GrpcCode, Refusal};
 use crate::unary;
 use axum::body::Body;
@@ -19,6 +19,7 @@ use http_body_util::BodyExt;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use tokio::task::JoinHandle;
 
 /// What an open call costs beside its messages: task, streams and buffers, roughly. Bounds the number of calls at once.
 const CALL_OVERHEAD_BYTES: usize = 4 << 10;
@@ -166,21 +167,21 @@ fn grow(pipeline: &Pipeline, permit: &mut BytePermit, bytes: usize) -> Result<()
     pipeline.grow(permit, bytes).map_err(|error| Refusal::from_pipeline(&error, pipeline))
 }
 
-/// Answers a call at once, without a message, and ends it when `outcome` is known. The outcome is worked on only while the
-/// answer is waited for, so that a call which its sender gives up ends with it.
-pub(crate) fn respond<F>(outcome: F) -> Response
+/// Answers a call at once, without a message, and ends it when `work` on its messages does.
+///
+/// The work outlives the answer: libraries send their last spans and close the connection at once. What came before is
+/// still read then, and reading fails behind it, which ends the work.
+pub(crate) fn respond<F>(work: F) -> Response
 where
     F: Future<Output = Result<(), Refusal>> + Send + 'static,
 {
-    let mut response = Response::new(Body::new(Ending(Some(Box::pin(outcome)))));
+    let mut response = Response::new(Body::new(Ending(Some(tokio::spawn(work)))));
     unary::set_headers(response.headers_mut());
     response
 }
 
-type Outcome = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
-
 /// A body without data, whose trailers are the status.
-struct Ending(Option<Outcome>);
+struct Ending(Option<JoinHandle<Result<(), Refusal>>>);
 
 impl http_body::Body for Ending {
     type Data = Bytes;
@@ -190,9 +191,10 @@ impl http_body::Body for Ending {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(outcome) = &mut self.0 else { return Poll::Ready(None) };
-        let outcome = ready!(outcome.as_mut().poll(context));
+        let Some(work) = &mut self.0 else { return Poll::Ready(None) };
+        let outcome = ready!(Pin::new(work).poll(context));
         self.0 = None;
+        let outcome = outcome.unwrap_or_else(|_| Err(ingest::internal("the call was cut off")));
         let mut trailers = HeaderMap::new();
         match outcome {
             Ok(()) => drop(trailers.insert(unary::STATUS, HeaderValue::from_static("0"))),

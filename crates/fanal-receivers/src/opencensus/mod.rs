@@ -5,7 +5,7 @@
 //! Follows <https://github.com/census-instrumentation/opencensus-proto>.
 
 use crate::body;
-use crate::ingest::{self, Ingest, Payload};
+use crate::ingest::Ingest;
 use crate::listen::{self, Drained, Shutdown};
 use crate::refusal::{GrpcCode, Refusal};
 use crate::registry::{Door, Receiver, Serve};
@@ -114,27 +114,13 @@ async fn receive_one(
 ) -> Result<(), Refusal> {
     let count = |refusal: &Refusal| ingest.refused(refusal);
     let payload = messages.read().await.inspect_err(count)?;
-    store(ingest.clone(), payload, Arc::clone(decoder)).await?;
+    let shared = Arc::clone(decoder);
+    let decode =
+        move |bytes: &[u8]| shared.lock().unwrap_or_else(PoisonError::into_inner).decode(bytes);
+    // Spans that were refused are counted; the protocol has no way to tell of them.
+    ingest.ingest(payload, decode).await.inspect_err(count)?;
     let kept_bytes = decoder.lock().unwrap_or_else(PoisonError::into_inner).kept_bytes();
     messages.remember(kept_bytes).inspect_err(count)
-}
-
-/// Stores a message that came whole, also when its sender goes meanwhile: libraries send their last spans and close the
-/// connection at once.
-async fn store(
-    ingest: Ingest,
-    payload: Payload,
-    decoder: Arc<Mutex<StreamDecoder>>,
-) -> Result<(), Refusal> {
-    let work = tokio::spawn(async move {
-        let decode = move |bytes: &[u8]| {
-            decoder.lock().unwrap_or_else(PoisonError::into_inner).decode(bytes)
-        };
-        // Spans that were refused are counted; the protocol has no way to tell of them.
-        let outcome = ingest.ingest(payload, decode).await;
-        outcome.map(drop).inspect_err(|refusal| ingest.refused(refusal))
-    });
-    work.await.unwrap_or_else(|_| Err(ingest::internal("storing was cut off")))
 }
 
 fn stopping(ingest: &Ingest) -> Refusal {
