@@ -4,6 +4,7 @@
 // FANAL_UI=http://127.0.0.1:PORT FANAL_OTLP_HTTP=http://127.0.0.1:PORT node e2e/first-light.e2e.mjs
 
 import { bigTrace, shopTrace, smallTrace, toOtlpRequests } from './fixtures.mjs';
+import { files } from './files.mjs';
 import { check, eventually, expect, expectAccessible, expectEqual, expectNoSidewaysScroll, finish, getJson, launch, openPage, postOtlp, screenshot, scrollFor, THEMES } from './harness.mjs';
 
 const ui = new URL(process.env.FANAL_UI ?? 'http://127.0.0.1:16686').origin;
@@ -37,6 +38,7 @@ await fillStore();
 await searching();
 await readingATrace();
 await bigTraceStaysSmooth();
+await files(page, ui);
 await everywhere();
 await check('no console error, no request off the origin', () => expectEqual(desk.complaints, [], 'complaints'));
 await browser.close();

@@ -104,9 +104,9 @@ function status() {
     sampling: { file_services: 0, adaptive_services: 0, adaptive_operations: 0 },
     consumers: [],
     listeners: [
-      { name: 'otlp_grpc', address: '127.0.0.1:4317' },
-      { name: 'otlp_http', address: `127.0.0.1:${server.address().port}` },
-      { name: 'ui', address: `127.0.0.1:${server.address().port}` },
+      { name: 'otlp_grpc', title: 'OTLP over gRPC', address: '127.0.0.1:4317' },
+      { name: 'otlp_http', title: 'OTLP over HTTP', address: `127.0.0.1:${server.address().port}` },
+      { name: 'ui', title: 'This page and its API', address: `127.0.0.1:${server.address().port}` },
     ],
     ingest,
     storage: { spans, head_spans: spans, blocks: 0, block_bytes: 0, disk_bytes: spans * 90, ...(newest === undefined ? {} : { newest_trace_id: newest }) },

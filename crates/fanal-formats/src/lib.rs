@@ -2,11 +2,12 @@
 //!
 //! Receivers feed request bodies and get a `SpanBatch` with rejects; the server feeds batches and gets bodies.
 //! Invariant: no input panics, one bad span never fails its neighbours, and memory is bounded by the input.
-//! Knows no sockets, no compression and no storage.
+//! Knows no sockets and no storage, and compression only around files.
 
 pub mod datadog;
 mod decoded;
 mod draft;
+pub mod file;
 pub mod honeycomb;
 pub mod jaeger;
 mod json;
@@ -15,7 +16,7 @@ mod json_value;
 pub mod msgpack;
 pub mod opencensus;
 pub mod otlp;
-mod rfc3339;
+pub mod rfc3339;
 pub mod sampling;
 pub mod thrift;
 pub mod wire;

@@ -1,6 +1,6 @@
 //! Moments in the spelling of RFC 3339.
 //!
-//! Used by the JSON formats. Invariant: exact to the nanosecond; what lies beyond is cut.
+//! Used by the JSON formats and by reports. Invariant: exact to the nanosecond; what lies beyond is cut.
 
 const NANOS_OF_SECOND: i128 = 1_000_000_000;
 
@@ -30,6 +30,25 @@ pub(crate) fn parse(text: &str) -> Option<i128> {
     let days = days_since_epoch(year, month, day);
     let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second - zone_seconds(zone)?;
     Some(i128::from(seconds) * NANOS_OF_SECOND + i128::from(nanos_of_fraction(fraction)))
+}
+
+/// A time in nanoseconds since the epoch, as `2026-01-02T03:04:05.000000006Z`.
+pub fn format(unix_nanos: u64) -> String {
+    let (seconds, nanos) = (unix_nanos / 1_000_000_000, unix_nanos % 1_000_000_000);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Years that begin in March, so that the day of a leap year comes last.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let fraction = if nanos == 0 { String::new() } else { format!(".{nanos:09}") };
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
 }
 
 /// Whether a text is digits and nothing else.
@@ -102,6 +121,19 @@ mod tests {
         check("2016-12-31T23:59:60Z", Some(1_483_228_800_000_000_000));
         check("1969-12-31T23:59:59.25Z", Some(-750_000_000));
         check("0001-01-01T00:00:00Z", Some(-62_135_596_800_000_000_000));
+    }
+
+    #[test]
+    fn times_are_written() {
+        let check = |nanos: u64, expect: &str| {
+            assert_eq!(format(nanos), expect);
+            assert_eq!(parse(expect), Some(i128::from(nanos)));
+        };
+        check(0, "1970-01-01T00:00:00Z");
+        check(1_767_225_600_000_000_006, "2026-01-01T00:00:00.000000006Z");
+        check(1_709_210_096_789_000_000, "2024-02-29T12:34:56.789000000Z");
+        check(951_868_799_000_000_000, "2000-02-29T23:59:59Z");
+        check(u64::MAX, "2554-07-21T23:34:33.709551615Z");
     }
 
     #[test]

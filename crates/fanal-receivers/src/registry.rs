@@ -50,7 +50,7 @@ pub enum Serve {
 pub struct Receiver {
     /// Name in metrics, logs, the ready file and the status page.
     pub name: &'static str,
-    /// What it takes, for people.
+    /// What it takes, for people; its title, then more behind a comma or semicolon.
     pub description: &'static str,
     /// Path of the setting of its address.
     pub setting: &'static str,
@@ -61,6 +61,13 @@ pub struct Receiver {
     pub is_essential: bool,
     /// Starts it.
     pub serve: Serve,
+}
+
+impl Receiver {
+    /// What it takes in a few words, such as `OTLP over gRPC`.
+    pub fn title(&self) -> &'static str {
+        self.description.split([',', ';']).next().unwrap_or_default()
+    }
 }
 
 /// A way in that listens nowhere: it fetches what others keep for it.
@@ -112,6 +119,8 @@ mod tests {
             assert!(address.ip().is_loopback(), "{}", receiver.name);
             assert!(addresses.insert((address, is_udp)), "{}", receiver.name);
             assert!(names.insert(receiver.name) && names.insert(receiver.setting));
+            assert!(names.insert(receiver.title()), "{}", receiver.title());
+            assert!((6..40).contains(&receiver.title().len()), "{}", receiver.title());
             assert!(receiver.setting.ends_with("address"), "{}", receiver.setting);
         }
         for consumer in CONSUMERS {

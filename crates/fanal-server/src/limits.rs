@@ -1,5 +1,6 @@
 //! Every limit of this crate, with its unit.
 
+use fanal_formats::file::FileLimits;
 use std::time::Duration;
 
 /// Longest path and query of a request, in bytes.
@@ -38,6 +39,25 @@ pub const CACHED_TRACE_AGE_MAX_NANOS: u64 = 2_000_000_000;
 /// The same for a single span of a trace that is open, in nanoseconds: the rows that a client sees stay the rows
 /// that it asks for.
 pub const CACHED_SPAN_AGE_MAX_NANOS: u64 = 60_000_000_000;
+
+/// Files that are imported at once; each may make the server hold an item and a decoder's window.
+pub const IMPORTS_MAX: usize = 2;
+
+/// What a file may make the server hold: items of 64 MiB, windows of 32 MiB.
+pub const IMPORT_LIMITS: FileLimits =
+    FileLimits { item_bytes_max: 64 << 20, zstd_window_log_max: 25 };
+
+/// Longest time without a byte of a file.
+pub const IMPORT_SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// Bytes of a file that are still taken from its sender once it is clear that it cannot be read.
+pub const IMPORT_DRAIN_BYTES_MAX: usize = 1 << 30;
+
+/// How often a piece of a file is tried again while there is no room for it.
+pub const IMPORT_TRIES_MAX: usize = 30;
+
+/// Wait between two tries.
+pub const IMPORT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Limits that an operator or a test may set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! What the server is given, and what it keeps while it runs.
 
 use crate::cache::TraceCache;
-use crate::limits::{CACHED_SPAN_AGE_MAX_NANOS, CACHED_TRACE_AGE_MAX_NANOS, Limits};
+use crate::limits::{CACHED_SPAN_AGE_MAX_NANOS, CACHED_TRACE_AGE_MAX_NANOS, IMPORTS_MAX, Limits};
+use crate::native::import;
 use crate::native::types::{Consumer, Listener};
 use crate::operations::http_counters::HttpCounters;
 use crate::refusal::Refusal;
@@ -64,6 +65,8 @@ pub(crate) struct App {
     /// Copies of traces that are kept beyond retention.
     pub(crate) archive: TenantId,
     pub(crate) http_counters: HttpCounters,
+    /// Turns of files that are imported.
+    pub(crate) imports: Arc<Semaphore>,
     started_unix_nanos: u64,
     questions: Semaphore,
     cache: TraceCache,
@@ -73,10 +76,12 @@ impl App {
     pub(crate) fn new(mut given: ServerState) -> Self {
         let spans_max = cast::wide(given.limits.answer_spans_max);
         given.query = given.query.with_page_spans_max(spans_max);
+        given.pipeline.stats().register(import::RECEIVER);
         Self {
             tenant: TenantId::default_tenant(),
             archive: TenantId::archive(),
             http_counters: HttpCounters::default(),
+            imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
             started_unix_nanos: given.clock.now_unix_nanos(),
             questions: Semaphore::new(given.limits.questions_max),
             cache: TraceCache::default(),

@@ -91,7 +91,11 @@ impl Server {
             clock: Arc::new(clock.clone()),
             readiness: readiness.clone(),
             consumers: vec![Consumer { name: "kafka".into(), origin: "kafka:9092".into() }],
-            listeners: vec![Listener { name: "ui".into(), address: "127.0.0.1:16686".into() }],
+            listeners: vec![Listener {
+                name: "ui".into(),
+                title: "This page and its API".into(),
+                address: "127.0.0.1:16686".into(),
+            }],
             version: "0.0.1".into(),
             limits,
             zipkin: ZipkinSettings {

@@ -48,6 +48,8 @@ pub(crate) enum Other {
     Trace(TraceArgs),
     /// Write the spans of matching traces to a file, as OTLP or Parquet
     Export(Box<ExportArgs>),
+    /// Send files of traces to a running server: OTLP, Jaeger or Zipkin, told by their content
+    Import(ImportArgs),
     /// Check, measure, back up and restore a data folder
     #[command(subcommand)]
     Storage(StorageCommand),
@@ -130,6 +132,29 @@ pub(crate) struct ExportArgs {
     /// `.parquet` a row a span
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+}
+
+/// `fanal import`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exits with 0 where every span is stored, 3 where spans of a file were rejected, 1 where a file was not read to its end."
+)]
+pub(crate) struct ImportArgs {
+    /// Files in OTLP JSON or protobuf, Jaeger JSON, Zipkin JSON; gzip and zstd are seen through; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Address of the server's UI port
+    #[arg(
+        long,
+        visible_alias = "server",
+        env = "FANAL_SERVER",
+        default_value = SERVER_DEFAULT,
+        value_name = "URL"
+    )]
+    pub(crate) to: String,
+    /// Form of the result: `json` is an object a line for each file
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
 }
 
 /// `fanal query`.

@@ -46,6 +46,21 @@ impl Client {
         Ok(Self { authority, base_path })
     }
 
+    /// Host and port.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// What stands before every path; empty or beginning with a slash.
+    pub(crate) fn base_path(&self) -> &str {
+        &self.base_path
+    }
+
+    /// The address for a browser.
+    pub(crate) fn address(&self) -> String {
+        format!("http://{}{}", self.authority, self.base_path)
+    }
+
     /// The body of `GET path`; an answer other than 2xx is an error with the server's words.
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Bytes> {
         let (_, body) = self.stream(path).await?;

@@ -11,6 +11,7 @@ mod config;
 mod demo;
 mod doors;
 mod export;
+mod import;
 mod load;
 mod logging;
 mod open_files;
@@ -19,7 +20,7 @@ mod sampling;
 mod serve;
 mod storage;
 
-use cli::{Action, Other, Page, ServerFlags};
+use cli::{Action, ImportArgs, Other, Page, ServerFlags};
 use config::{Config, Source};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     match run(line.action) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -42,25 +43,38 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(action: Action) -> anyhow::Result<()> {
+/// Exit code of an import that refused spans of files that it read.
+const SOME_REJECTED: u8 = 3;
+
+fn run(action: Action) -> anyhow::Result<ExitCode> {
     match action {
-        Action::Serve(flags) => serve::run(read_config(Config::default(), flags)?, None),
+        Action::Serve(flags) => serve::run(read_config(Config::default(), flags)?, None)?,
         Action::Demo(flags) => {
             let mut base = Config::default();
             base.storage.data_dir = PathBuf::from("fanal-demo-data");
-            serve::run(read_config(base, flags)?, Some(demo::start))
+            serve::run(read_config(base, flags)?, Some(demo::start))?;
         }
-        Action::Other(Other::Query(args)) => print_answer(|| ask::query(&args)),
-        Action::Other(Other::Aggregate(args)) => print_answer(|| aggregate::aggregate(&args)),
-        Action::Other(Other::Trace(args)) => print_answer(|| ask::trace(&args)),
-        Action::Other(Other::Export(args)) => print_answer(|| export::run(&args)),
-        Action::Other(Other::Storage(command)) => storage::run(&command),
-        Action::Other(Other::Load(args)) => print_answer(|| load::run(&args)),
+        Action::Other(Other::Query(args)) => print_answer(|| ask::query(&args))?,
+        Action::Other(Other::Aggregate(args)) => print_answer(|| aggregate::aggregate(&args))?,
+        Action::Other(Other::Trace(args)) => print_answer(|| ask::trace(&args))?,
+        Action::Other(Other::Export(args)) => print_answer(|| export::run(&args))?,
+        Action::Other(Other::Import(args)) => return import_files(&args),
+        Action::Other(Other::Storage(command)) => storage::run(&command)?,
+        Action::Other(Other::Load(args)) => print_answer(|| load::run(&args))?,
         Action::Other(Other::Gen { page }) => {
             print!("{}", generated(page));
-            Ok(())
         }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn import_files(args: &ImportArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    Ok(match runtime.block_on(import::run(args))? {
+        import::Outcome::Whole => ExitCode::SUCCESS,
+        import::Outcome::SomeRejected => ExitCode::from(SOME_REJECTED),
+        import::Outcome::Failed => ExitCode::FAILURE,
+    })
 }
 
 fn print_answer<F: Future<Output = anyhow::Result<String>>>(

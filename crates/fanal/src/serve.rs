@@ -14,8 +14,8 @@ use fanal_local::tier::{Bucket, RemoteBucket};
 use fanal_local::{Ground, LocalStore, RealDisk};
 use fanal_pipeline::Pipeline;
 use fanal_query::QueryService;
-use fanal_receivers::{CONSUMERS, Door, ReceiversConfig, otlp_http_router};
-use fanal_server::{Consumer, Limits, Listener, Questions, Readiness, ServerState};
+use fanal_receivers::{CONSUMERS, Door, RECEIVERS, Receiver, ReceiversConfig, otlp_http_router};
+use fanal_server::{Consumer, Limits, Listener, QUESTION_DOORS, Questions, Readiness, ServerState};
 use fanal_storage::SpanStore;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +28,7 @@ pub(crate) type Companion = fn(&mut JoinSet<()>, SocketAddr, watch::Receiver<boo
 
 /// Name of the UI port in the ready file and on the status page.
 const UI_NAME: &str = "ui";
+const UI_TITLE: &str = "This page and its API";
 
 /// Runs the server until SIGTERM or SIGINT.
 pub(crate) fn run(config: Config, companion: Option<Companion>) -> anyhow::Result<()> {
@@ -148,8 +149,20 @@ fn beside(receiver: &str, questions: &Questions) -> Router {
     if receiver == "zipkin" { questions.zipkin_router() } else { Router::new() }
 }
 
+/// What a door takes or answers, in a few words.
+fn title(name: &str) -> &'static str {
+    let receiver = RECEIVERS.iter().find(|receiver| receiver.name == name).map(Receiver::title);
+    let questions = QUESTION_DOORS.iter().find(|door| door.name == name);
+    let answers = questions.and_then(|door| door.description.split(" (").next());
+    receiver.or(answers).unwrap_or(UI_TITLE)
+}
+
 fn listener_entry((name, address): &(&str, SocketAddr)) -> Listener {
-    Listener { name: (*name).to_owned(), address: address.to_string() }
+    Listener {
+        name: (*name).to_owned(),
+        title: title(name).to_owned(),
+        address: address.to_string(),
+    }
 }
 
 fn consumer_entries(config: &ReceiversConfig) -> Vec<Consumer> {

@@ -53,9 +53,9 @@ export function fetchSpan(traceId: string, span: number | string, signal?: Abort
   return getJson(`/trace/${traceId}/span/${span}`, signal);
 }
 
-/** Address of the trace as OTLP JSON, for download. */
-export function otlpAddress(traceId: string): string {
-  return withBase(`${ROOT}/trace/${traceId}/otlp`);
+/** Address of the trace as a file. */
+export function downloadAddress(traceId: string, format: string): string {
+  return withBase(`${ROOT}/trace/${traceId}/download?format=${format}`);
 }
 
 /** Posts an OTLP request in JSON to this server; rejects when it was not accepted whole. */

@@ -110,6 +110,40 @@ export interface HistogramCounter {
   spans: number;
 }
 
+/** Spans of a file that were refused for one reason. */
+export interface ImportReject {
+  /** What was observed on the first of them, and where. */
+  detail: string;
+  /** A word, as in the metrics. */
+  reason: string;
+  /** How many. */
+  span_count: number;
+}
+
+/** `POST /fanal/v1/import`: what came of a file. */
+export interface ImportResponse {
+  /** Spans that are stored. */
+  accepted_spans: number;
+  /** What the file is, such as `Jaeger JSON`; empty where it holds no span. */
+  format: string;
+  /** Whether there are more traces than are counted. */
+  has_more_traces: boolean;
+  /** Why the file was not read to its end; absent where it was. */
+  problem?: string;
+  /** Spans that break a rule or a limit. */
+  rejected_spans: number;
+  /** Why, by reason. */
+  rejects: ImportReject[];
+  /** Latest start of a stored span. */
+  start_max_unix_nano?: string;
+  /** Earliest start of a stored span, nanoseconds since the Unix epoch. */
+  start_min_unix_nano?: string;
+  /** Traces with a stored span. */
+  trace_count: number;
+  /** The trace of the first span, 32 hex digits; absent where none is stored. */
+  trace_id?: string;
+}
+
 /** Counters since start, so that a wrong set-up explains itself. */
 export interface IngestStatus {
   /** Spans acknowledged. */
@@ -144,8 +178,10 @@ export interface Link {
 export interface Listener {
   /** `host:port` as bound. */
   address: string;
-  /** `otlp_grpc`, `otlp_http` or `ui`. */
+  /** Name in metrics and settings, such as `otlp_grpc`; `ui` for this port. */
   name: string;
+  /** What it takes, for people, such as `OTLP over gRPC`. */
+  title: string;
 }
 
 /** A span name with its kind. */
@@ -166,7 +202,7 @@ export interface OperationsResponse {
 export interface Rejection {
   /** What was wrong, for a person. */
   message: string;
-  /** `otlp_grpc` or `otlp_http`. */
+  /** Name of the listener, or `import` for files. */
   receiver: string;
   /** Nanoseconds since the Unix epoch. */
   time_unix_nano: string;

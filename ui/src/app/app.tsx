@@ -2,6 +2,8 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { fetchStatus } from '../api/client';
+import { DropTarget } from '../import/drop-target';
+import { ImportPanel } from '../import/import-panel';
 import { Announcer } from '../parts/announcer';
 import { ErrorBoundary } from '../parts/error-boundary';
 import { ExplorePage } from '../pages/explore/explore-page';
@@ -14,6 +16,9 @@ import { toggleTheme } from './settings';
 import { useShortcuts } from './shortcuts';
 import { ShortcutsDialog } from './shortcuts-dialog';
 import { TopBar } from './top-bar';
+
+/** Pages on which a file can be dropped. */
+const TAKES_FILES: ReadonlySet<Route['page']> = new Set<Route['page']>(['start', 'explore']);
 
 export function App() {
   const [isHelpOpen, setHelpOpen] = useState(false);
@@ -30,6 +35,8 @@ export function App() {
         </ErrorBoundary>
       </main>
       {isHelpOpen && <ShortcutsDialog onClose={() => setHelpOpen(false)} />}
+      {TAKES_FILES.has(routeOf(path).page) && <DropTarget />}
+      <ImportPanel />
       <Announcer />
     </>
   );

@@ -23,6 +23,7 @@ const PATHS = {
   search: 'M7 2.5a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9z M10.5 10.5 14 14',
   send: 'M14 2 7.5 8.5 M14 2l-4.3 12-2.2-5.5L2 6.3z',
   sun: 'M8 5a3 3 0 1 1 0 6 3 3 0 0 1 0-6z M8 1v1.5 M8 13.5V15 M1 8h1.5 M13.5 8H15 M3 3l1 1 M12 12l1 1 M3 13l1-1 M12 4l1-1',
+  upload: 'M8 10.5v-8 M4.5 5.5 8 2l3.5 3.5 M2.5 13.5h11',
 } as const;
 
 export type IconName = keyof typeof PATHS;

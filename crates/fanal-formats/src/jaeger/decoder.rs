@@ -6,7 +6,7 @@
 use super::mapping::ScopeTexts;
 use super::process;
 use super::span::{JaegerProcess, JaegerSpan};
-use super::{json, protobuf, thrift};
+use super::{json, protobuf, query_json, thrift};
 use crate::decoded::{
     DecodeError, Decoded, IdUnit, REQUEST_BYTES_MAX, Refusal, RejectReason, Rejects,
 };
@@ -94,6 +94,14 @@ impl Decoder {
         json::read_single(bytes, &mut Walk::new(self))
     }
 
+    /// Reads traces in the JSON of Jaeger's query API and UI: an answer with `data`, a trace, or a list of traces.
+    ///
+    /// Fails where the text is no such JSON; traces before the break are kept.
+    pub fn read_query_json(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+        check_size(bytes)?;
+        query_json::read_traces(bytes, &mut Walk::new(self))
+    }
+
     /// The spans read so far; the decoder begins anew.
     pub fn take(&mut self) -> Decoded {
         let duplicate_keys =
@@ -115,6 +123,14 @@ pub fn decode_batch(bytes: &[u8]) -> Result<Decoded, DecodeError> {
 pub fn decode_post_spans(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     let mut decoder = Decoder::default();
     decoder.read_post_spans(bytes)?;
+    Ok(decoder.take())
+}
+
+/// Decodes traces in the JSON of Jaeger's query API and UI. Fails where the text is no such JSON; a span that breaks a
+/// rule is refused alone.
+pub fn decode_query_json(bytes: &[u8]) -> Result<Decoded, DecodeError> {
+    let mut decoder = Decoder::default();
+    decoder.read_query_json(bytes)?;
     Ok(decoder.take())
 }
 
@@ -143,16 +159,25 @@ impl<'d> Walk<'d, '_> {
 
     /// The spans that follow are of this process.
     pub(super) fn begin_process(&mut self, process: &JaegerProcess<'_>) {
-        let resource = process::resource(process).map(|(resource, duplicate_keys)| {
-            self.decoder.duplicate_keys += duplicate_keys;
-            self.decoder.builder.intern_resource(&resource)
-        });
+        let resource = self.resource_of(process);
+        self.follow(resource);
+    }
+
+    /// Code of the resource of a process.
+    pub(super) fn resource_of(&mut self, process: &JaegerProcess<'_>) -> Result<u32, Refusal> {
+        let (resource, duplicate_keys) = process::resource(process)?;
+        self.decoder.duplicate_keys += duplicate_keys;
+        Ok(self.decoder.builder.intern_resource(&resource))
+    }
+
+    /// The spans that follow have what [`Walk::resource_of`] gave.
+    pub(super) fn follow(&mut self, resource: Result<u32, Refusal>) {
         self.resource = Some(resource);
     }
 
-    /// Refuses the span for a field that is not of its type.
-    pub(super) fn refuse_malformed(&mut self, problem: &str) {
-        self.decoder.rejects.add(RejectReason::Malformed, 1, || problem.to_owned());
+    /// Gives the span up for a reason that `detail` words.
+    pub(super) fn refuse(&mut self, reason: RejectReason, detail: impl Fn() -> String) {
+        self.decoder.rejects.add(reason, 1, detail);
         self.span.clear();
     }
 

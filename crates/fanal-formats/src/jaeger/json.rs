@@ -113,7 +113,7 @@ pub(super) fn read_single<'a>(bytes: &'a [u8], walk: &mut Walk<'_, 'a>) -> Resul
     }
     match read_message(object, walk) {
         Ok(()) => walk.end_span(0),
-        Err(problem) => walk.refuse_malformed(&problem),
+        Err(problem) => walk.refuse(RejectReason::Malformed, || problem.clone()),
     }
     Ok(())
 }

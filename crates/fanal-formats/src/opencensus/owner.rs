@@ -5,6 +5,7 @@
 
 use super::value::{Fault, count, entry, text, timestamp};
 use crate::decoded::{ATTRIBUTES_MAX, RejectReason, remove_duplicates};
+use crate::rfc3339;
 use crate::wire::{Reader, bytes_tag, varint_tag};
 use fanal_model::{Resource, Value};
 
@@ -63,7 +64,7 @@ fn read_identifier(mut reader: Reader<'_>, into: &mut Attributes) -> Result<(), 
                 into.push(("process.pid".to_owned(), Value::Int(pid)));
             }
             START_TIMESTAMP => {
-                let start = rfc3339(timestamp(reader.message()?)?);
+                let start = rfc3339::format(timestamp(reader.message()?)?);
                 into.push(("opencensus.starttime".to_owned(), Value::String(start)));
             }
             other => reader.skip(other)?,
@@ -121,38 +122,9 @@ fn language(number: u64) -> &'static str {
     usize::try_from(number).ok().and_then(|number| LANGUAGES.get(number)).copied().unwrap_or("")
 }
 
-/// A time as `2026-01-02T03:04:05.000000006Z`.
-fn rfc3339(unix_nanos: u64) -> String {
-    let (seconds, nanos) = (unix_nanos / 1_000_000_000, unix_nanos % 1_000_000_000);
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Years that begin in March, so that the day of a leap year comes last.
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let fraction = if nanos == 0 { String::new() } else { format!(".{nanos:09}") };
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_written_as_rfc_3339() {
-        let check = |nanos: u64, expect: &str| assert_eq!(rfc3339(nanos), expect);
-        check(0, "1970-01-01T00:00:00Z");
-        check(1_767_225_600_000_000_006, "2026-01-01T00:00:00.000000006Z");
-        check(1_709_210_096_789_000_000, "2024-02-29T12:34:56.789000000Z");
-        check(951_868_799_000_000_000, "2000-02-29T23:59:59Z");
-        check(u64::MAX, "2554-07-21T23:34:33.709551615Z");
-    }
 
     #[test]
     fn languages_have_the_words_of_opentelemetry() {

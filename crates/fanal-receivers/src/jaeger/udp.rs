@@ -16,7 +16,7 @@ use tokio::net::UdpSocket;
 /// The receiver of what most clients send.
 pub(crate) const COMPACT: Receiver = Receiver {
     name: COMPACT_NAME,
-    description: "Jaeger over UDP, thrift as to an agent, compact protocol",
+    description: "Jaeger over UDP (compact), thrift as to an agent",
     setting: "jaeger.compact_address",
     default_address: "127.0.0.1:6831",
     is_essential: false,
@@ -26,7 +26,7 @@ pub(crate) const COMPACT: Receiver = Receiver {
 /// The receiver of what the client for Node.js and old ones send.
 pub(crate) const BINARY: Receiver = Receiver {
     name: BINARY_NAME,
-    description: "Jaeger over UDP, thrift as to an agent, binary protocol",
+    description: "Jaeger over UDP (binary), thrift as to an agent",
     setting: "jaeger.binary_address",
     default_address: "127.0.0.1:6832",
     is_essential: false,

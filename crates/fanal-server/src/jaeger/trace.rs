@@ -12,6 +12,9 @@ use fanal_model::{EventRef, SpanKind, SpanRef, StatusCode, Value};
 /// Flag of a sampled span; OTLP's other bits mean other things in Jaeger.
 const FLAG_SAMPLED: u32 = 1;
 
+/// Service of a resource without one where nothing is adjusted, which Jaeger's tools know.
+const NO_SERVICE: &str = "OTLPResourceNoServiceName";
+
 /// Attribute in which Jaeger's own warnings travel.
 const WARNINGS_KEY: &str = "@jaeger@warnings";
 
@@ -75,7 +78,9 @@ impl Writer<'_> {
             .filter(|(key, _)| key != "service.name")
             .map(|(key, value)| tags::tag(key, value.clone()))
             .collect();
-        let process = JaegerProcess { service_name: span.service_name().to_owned(), tags: own };
+        let is_nameless = self.shown.is_raw && span.resource().attribute("service.name").is_none();
+        let service_name = if is_nameless { NO_SERVICE } else { span.service_name() };
+        let process = JaegerProcess { service_name: service_name.to_owned(), tags: own };
         let known = self.processes.iter().position(|other| *other == process);
         let place = known.unwrap_or_else(|| {
             self.processes.push(process);

@@ -7,10 +7,12 @@ pub mod aggregate;
 pub mod openapi;
 pub mod types;
 
+mod download;
 pub(crate) mod error;
 pub(crate) mod export;
 mod handlers;
 mod ids;
+pub(crate) mod import;
 pub(crate) mod moments;
 mod search;
 mod skeleton;
@@ -23,7 +25,8 @@ mod tests;
 
 use crate::state::App;
 use axum::Router;
-use axum::routing::get;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
 use std::sync::Arc;
 
 /// Root of the API.
@@ -39,6 +42,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/trace/{id}", get(handlers::trace))
         .route("/trace/{id}/span/{span}", get(handlers::span))
         .route("/trace/{id}/otlp", get(handlers::otlp))
+        .route("/trace/{id}/download", get(download::download))
+        .route("/import", post(import::import).layer(DefaultBodyLimit::disable()))
         .route("/export", get(export::export))
         .route("/status", get(handlers::status))
         .route("/openapi.json", get(handlers::openapi))

@@ -1,6 +1,6 @@
 //! The native API's own description, made from its handlers and types.
 
-use super::{aggregate, export, handlers, types};
+use super::{aggregate, download, export, handlers, import, types};
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
@@ -20,7 +20,9 @@ use utoipa::OpenApi;
         handlers::trace,
         handlers::span,
         handlers::otlp,
+        download::download,
         export::export,
+        import::import,
         handlers::status,
         handlers::openapi,
     ),
@@ -34,6 +36,8 @@ use utoipa::OpenApi;
         types::ErrorBody,
         types::ErrorResponse,
         types::Event,
+        types::ImportReject,
+        types::ImportResponse,
         types::IngestStatus,
         types::Link,
         types::Consumer,

@@ -230,7 +230,8 @@ async fn status_tells_what_came_in_and_is_stored() {
     assert_eq!(status["version"], "0.0.1");
     assert_eq!(status["uptime_seconds"], 5);
     assert_eq!(status["consumers"], json!([{"name": "kafka", "origin": "kafka:9092"}]));
-    assert_eq!(status["listeners"], json!([{"name": "ui", "address": "127.0.0.1:16686"}]));
+    let ui = json!({"name": "ui", "title": "This page and its API", "address": "127.0.0.1:16686"});
+    assert_eq!(status["listeners"], json!([ui]));
     assert_eq!(status["ingest"]["accepted_spans"], 4);
     assert_eq!(status["storage"]["spans"], 4);
     assert_eq!(status["storage"]["newest_trace_id"], PING);
@@ -356,12 +357,14 @@ async fn the_openapi_document_lists_every_address() {
         [
             "/fanal/v1/aggregate",
             "/fanal/v1/export",
+            "/fanal/v1/import",
             "/fanal/v1/openapi.json",
             "/fanal/v1/search",
             "/fanal/v1/services",
             "/fanal/v1/services/{service}/operations",
             "/fanal/v1/status",
             "/fanal/v1/trace/{id}",
+            "/fanal/v1/trace/{id}/download",
             "/fanal/v1/trace/{id}/otlp",
             "/fanal/v1/trace/{id}/span/{span}",
         ]

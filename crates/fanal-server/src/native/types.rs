@@ -338,8 +338,10 @@ pub struct StatusResponse {
 /// One address listened on.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Listener {
-    /// `otlp_grpc`, `otlp_http` or `ui`.
+    /// Name in metrics and settings, such as `otlp_grpc`; `ui` for this port.
     pub name: String,
+    /// What it takes, for people, such as `OTLP over gRPC`.
+    pub title: String,
     /// `host:port` as bound.
     pub address: String,
 }
@@ -373,7 +375,7 @@ pub struct IngestStatus {
 pub struct Rejection {
     /// Nanoseconds since the Unix epoch.
     pub time_unix_nano: String,
-    /// `otlp_grpc` or `otlp_http`.
+    /// Name of the listener, or `import` for files.
     pub receiver: String,
     /// What was wrong, for a person.
     pub message: String,
@@ -409,6 +411,46 @@ pub struct StorageStatus {
     /// Newest trace, so that a first-run page can open it; absent while the store is empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest_trace_id: Option<String>,
+}
+
+/// `POST /fanal/v1/import`: what came of a file.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ImportResponse {
+    /// What the file is, such as `Jaeger JSON`; empty where it holds no span.
+    pub format: String,
+    /// Spans that are stored.
+    pub accepted_spans: u64,
+    /// Spans that break a rule or a limit.
+    pub rejected_spans: u64,
+    /// Why, by reason.
+    pub rejects: Vec<ImportReject>,
+    /// Traces with a stored span.
+    pub trace_count: u64,
+    /// Whether there are more traces than are counted.
+    pub has_more_traces: bool,
+    /// The trace of the first span, 32 hex digits; absent where none is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// Earliest start of a stored span, nanoseconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_min_unix_nano: Option<String>,
+    /// Latest start of a stored span.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_max_unix_nano: Option<String>,
+    /// Why the file was not read to its end; absent where it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// Spans of a file that were refused for one reason.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ImportReject {
+    /// A word, as in the metrics.
+    pub reason: String,
+    /// How many.
+    pub span_count: u64,
+    /// What was observed on the first of them, and where.
+    pub detail: String,
 }
 
 /// Any refusal of the native API: HTTP status 400, 404, 429, 500 or 503.

@@ -25,6 +25,8 @@ pub(super) const MSGPACK: &str = "application/msgpack";
 #[derive(Debug)]
 pub(crate) struct HttpSender {
     target: String,
+    /// What a server has before every path.
+    base_path: String,
     path: &'static str,
     content_type: &'static str,
     connection: Option<SendRequest<Full<Bytes>>>,
@@ -32,7 +34,8 @@ pub(crate) struct HttpSender {
 
 impl Clone for HttpSender {
     fn clone(&self) -> Self {
-        Self::new(&self.target, self.path, self.content_type)
+        let base_path = self.base_path.clone();
+        Self { base_path, ..Self::new(&self.target, self.path, self.content_type) }
     }
 }
 
@@ -42,8 +45,19 @@ impl HttpSender {
         Self::new(target, OTLP_PATH, PROTOBUF)
     }
 
+    /// To the OTLP receiver of a server that has `base_path` before every path.
+    pub(crate) fn below(target: &str, base_path: &str) -> Self {
+        Self { base_path: base_path.to_owned(), ..Self::otlp(target) }
+    }
+
     pub(super) fn new(target: &str, path: &'static str, content_type: &'static str) -> Self {
-        Self { target: target.to_owned(), path, content_type, connection: None }
+        Self {
+            target: target.to_owned(),
+            base_path: String::new(),
+            path,
+            content_type,
+            connection: None,
+        }
     }
 
     pub(crate) async fn send(&mut self, body: Bytes) -> Answer {
@@ -69,7 +83,7 @@ impl HttpSender {
         };
         let connection = self.connection.insert(connection);
         connection.ready().await?;
-        let request = http::Request::post(self.path)
+        let request = http::Request::post(format!("{}{}", self.base_path, self.path))
             .header(HOST, &self.target)
             .header(CONTENT_TYPE, self.content_type)
             .body(Full::new(body))?;

@@ -5,7 +5,7 @@
 mod check;
 mod copy;
 mod stats;
-mod words;
+pub(crate) mod words;
 
 use crate::cli::Output;
 use clap::{Args, Subcommand};

@@ -8,7 +8,7 @@ use std::io::{IsTerminal, Write, stderr};
 const PROGRESS_NANOS: u64 = 100_000_000;
 
 /// Bytes in the unit that leaves at most four digits before the point.
-pub(super) fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if count < 1024 {
         return format!("{count} B");
@@ -42,12 +42,12 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// A number with the word for what it counts.
-pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
 /// A share in percent; 0 of nothing.
-pub(super) fn percent(part: u64, whole: u64) -> f64 {
+pub(crate) fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { cast::figure(part) * 100.0 / cast::figure(whole) }
 }
 

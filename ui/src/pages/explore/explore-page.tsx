@@ -3,6 +3,7 @@
 import { useState } from 'preact/hooks';
 import { place } from '../../app/place';
 import { useTitle } from '../../app/use-title';
+import { ImportButton } from '../../import/import-button';
 import { withBase } from '../../lib/base';
 import { plural } from '../../lib/text';
 import button from '../../parts/button.module.css';
@@ -34,7 +35,10 @@ export function ExplorePage() {
         </div>
       </aside>
       <section class={styles.main} aria-label="Results" aria-busy={view.isLoading}>
-        <Heading view={view} />
+        <div class={styles.top}>
+          <Heading view={view} />
+          <ImportButton size="small" />
+        </div>
         <Chips state={state} />
         <Notices view={view} />
         <Results view={view} state={state} />

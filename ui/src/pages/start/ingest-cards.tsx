@@ -1,32 +1,12 @@
 // The two cards beside the snippets: where the server listens, and what has come in since it started.
 
-import type { Rejection, StatusResponse } from '../../api/types';
+import type { Listener, Rejection, StatusResponse } from '../../api/types';
 import { formatAgo } from '../../lib/clock';
 import { formatCount } from '../../lib/text';
 import { CopyButton } from '../../parts/copy-button';
 import { Notice } from '../../parts/notice';
 import { clientAddress } from './snippets';
 import styles from './start.module.css';
-
-const LISTENER_NAMES: Readonly<Record<string, string>> = {
-  otlp_grpc: 'OTLP over gRPC',
-  otlp_http: 'OTLP over HTTP',
-  jaeger_compact: 'Jaeger, compact, over UDP',
-  jaeger_binary: 'Jaeger, binary, over UDP',
-  jaeger_http: 'Jaeger over HTTP',
-  jaeger_grpc: 'Jaeger over gRPC',
-  sampling_http: 'Remote sampling over HTTP',
-  sampling_grpc: 'Remote sampling over gRPC',
-  zipkin: 'Zipkin',
-  datadog: 'Datadog agent',
-  honeycomb: 'Honeycomb events',
-  opencensus: 'OpenCensus agent',
-  xray: 'AWS X-Ray over UDP',
-  xray_http: 'AWS X-Ray, sampling',
-  jaeger_query: 'Jaeger query over gRPC',
-  jaeger_storage: 'Jaeger remote storage',
-  ui: 'This page and its API',
-};
 
 const CONSUMER_NAMES: Record<string, string> = {
   kafka: 'Kafka',
@@ -40,12 +20,12 @@ export function Listeners({ status }: { status: StatusResponse | null }) {
         {(status?.listeners ?? []).map((listener) => (
           <div key={listener.name} class={styles.line}>
             <dt>
-              {LISTENER_NAMES[listener.name] ?? listener.name}
+              {listener.title}
               <span class={`${styles.small} ${styles.listening}`}>listening</span>
             </dt>
             <dd>
               <code>{listener.address}</code>
-              <CopyButton text={clientAddress(listener.address, window.location.hostname)} label={`Copy the address for ${LISTENER_NAMES[listener.name] ?? listener.name}`} />
+              <CopyButton text={clientAddress(listener.address, window.location.hostname)} label={`Copy the address for ${listener.title}`} />
             </dd>
           </div>
         ))}
@@ -79,7 +59,7 @@ export function Arrivals({ status }: { status: StatusResponse | null }) {
         <Counter label="Rejected spans" count={ingest.rejected_spans} isBad />
         <Counter label="Rejected requests" count={ingest.rejected_requests} isBad />
       </dl>
-      {newest !== undefined && <NewestRejection rejection={newest} />}
+      {newest !== undefined && <NewestRejection rejection={newest} listeners={status.listeners} />}
       {sampling.file_problem !== undefined && (
         <div class={styles.rejection}>
           <Notice tone="error" title="Sampling strategies are not up to date">
@@ -100,13 +80,14 @@ function Counter({ label, count, isBad = false }: { label: string; count: number
   );
 }
 
-function NewestRejection({ rejection }: { rejection: Rejection }) {
+function NewestRejection({ rejection, listeners }: { rejection: Rejection; listeners: readonly Listener[] }) {
+  const listener = listeners.find((candidate) => candidate.name === rejection.receiver);
   return (
     <div class={styles.rejection}>
       <Notice tone="error" title="Last rejection">
         <p>{rejection.message}</p>
         <p class={styles.small}>
-          {LISTENER_NAMES[rejection.receiver] ?? rejection.receiver}, {formatAgo(BigInt(rejection.time_unix_nano), Date.now())}
+          {listener?.title ?? rejection.receiver}, {formatAgo(BigInt(rejection.time_unix_nano), Date.now())}
         </p>
       </Notice>
     </div>

@@ -13,8 +13,8 @@ it.each([
 it('puts the bound addresses into every snippet', () => {
   const endpoints = endpointsOf(
     [
-      { name: 'otlp_http', address: '127.0.0.1:40001' },
-      { name: 'otlp_grpc', address: '127.0.0.1:40002' },
+      { name: 'otlp_http', title: 'OTLP over HTTP', address: '127.0.0.1:40001' },
+      { name: 'otlp_grpc', title: 'OTLP over gRPC', address: '127.0.0.1:40002' },
     ],
     'box',
   );

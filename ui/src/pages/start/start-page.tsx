@@ -8,6 +8,8 @@ import type { StatusResponse } from '../../api/types';
 import { navigate } from '../../app/place';
 import { tracePath } from '../../app/routes';
 import { useTitle } from '../../app/use-title';
+import { ImportButton } from '../../import/import-button';
+import { isImporting } from '../../import/imports';
 import { withBase } from '../../lib/base';
 import { plural } from '../../lib/text';
 import button from '../../parts/button.module.css';
@@ -24,7 +26,8 @@ import styles from './start.module.css';
 export function StartPage() {
   useTitle('Get started');
   const { status, arrival, isLost } = usePolledStatus();
-  const target = traceToOpen(arrival);
+  // A file says itself where its traces are, once it is read.
+  const target = isImporting() ? null : traceToOpen(arrival);
   useEffect(() => {
     if (target !== null) navigate(tracePath(target), 'replace');
   }, [target]);
@@ -50,7 +53,7 @@ function Hero({ status, isLost, landed }: { status: StatusResponse | null; isLos
       <div class={styles.words}>
         <h1>{title}</h1>
         {isLost && <p>Trying again every second. What is below may be out of date.</p>}
-        {!isLost && isEmpty && <p>Point any OpenTelemetry SDK at one of the addresses below. The moment a span lands, this page turns into its trace.</p>}
+        {!isLost && isEmpty && <p>Point any OpenTelemetry SDK at one of the addresses below. The moment a span lands, this page turns into its trace. Or drop a file of traces here.</p>}
         {!isLost && !isEmpty && status !== null && (
           <p>
             {plural(stored, 'span')} stored. <a href={withBase('/explore')}>Explore them</a>
@@ -58,7 +61,10 @@ function Hero({ status, isLost, landed }: { status: StatusResponse | null; isLos
           </p>
         )}
       </div>
-      <TestTraceButton />
+      <div class={styles.ways}>
+        <TestTraceButton />
+        <ImportButton size="large" />
+      </div>
     </section>
   );
 }

@@ -1,17 +1,16 @@
 // The totals of the trace at a glance, what is odd about it, and what can be taken away: link, id, JSON.
 
-import { otlpAddress } from '../../api/client';
 import { tracePath } from '../../app/routes';
 import { withBase } from '../../lib/base';
 import { formatDateTime, formatUtcExact } from '../../lib/clock';
 import { formatDuration, formatDurationExact } from '../../lib/duration';
 import { formatCount, plural } from '../../lib/text';
-import button from '../../parts/button.module.css';
 import { CopyButton } from '../../parts/copy-button';
 import { Icon } from '../../parts/icon';
 import { ServiceDot } from '../../parts/service';
 import type { Trace } from '../../trace/columns';
 import type { TraceView } from '../../trace/view';
+import { DownloadMenu } from './download-menu';
 import styles from './trace.module.css';
 
 export function TraceHeader({ view, spanId }: { view: TraceView; spanId: string | undefined }) {
@@ -30,9 +29,7 @@ export function TraceHeader({ view, spanId }: { view: TraceView; spanId: string 
         <div class={styles.actions}>
           <CopyButton text={() => window.location.origin + withBase(tracePath(trace.id, spanId))} label="Copy link" caption="Link" />
           <CopyButton text={trace.id} label="Copy trace id" caption="Id" />
-          <a class={`${button.button} ${button.quiet} ${button.small}`} href={otlpAddress(trace.id)} download={`trace-${trace.id}.json`} title="Download as OTLP JSON">
-            <Icon name="download" size={14} /> JSON
-          </a>
+          <DownloadMenu traceId={trace.id} />
         </div>
       </div>
       <Facts trace={trace} />
