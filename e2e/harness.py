@@ -113,3 +113,13 @@ class Server:
 def exit_on_sigterm():
     """Makes being told to stop an exit like any other, so that servers are stopped too."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def page(url, folder):
+    """The document that a page makes of itself in a browser whose profile is in the folder; needs `CHROMIUM`."""
+    command = [os.environ["CHROMIUM"], "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    command += [f"--user-data-dir={folder}/profile", "--window-size=1400,1000", "--virtual-time-budget=20000"]
+    browser = subprocess.run(
+        [*command, "--dump-dom", url], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180
+    )
+    return browser.stdout

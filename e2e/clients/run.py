@@ -5,6 +5,7 @@ A client is a folder with its manifest, a program, and a `client.json` that name
 """
 
 import concurrent.futures
+import html
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.parse
+import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -87,6 +89,8 @@ class Run:
         }
         self.command = filled_in(description["command"], self.values)
         self.environment = filled_in(description.get("environment", {}), self.values)
+        # A browser takes seconds: it looks where a trace is out of the ordinary.
+        self.is_shown = description.get("shown", False) and "CHROMIUM" in os.environ
         self.expected = json.loads((place / description.get("expected", "expected.json")).read_text())
         self.names = {"service": self.service, "hostname": socket.gethostname()}
 
@@ -113,6 +117,9 @@ class Run:
         count = len(self.expected)
         tally.check(f"{self.name}: {count} spans, every field", count and not differences, "\n  ".join(["", *differences]))
         self.check_jaeger(tally, server, trace_ids, found)
+        self.check_zipkin(tally, trace_ids, found)
+        if self.is_shown:
+            self.check_ui(tally, server, trace_ids)
 
     def arrived(self, server):
         """The traces of the client's service, waited for: their ids and spans."""
@@ -143,6 +150,28 @@ class Run:
             for span in found
         }
         tally.equal(f"{self.name}: the same in Jaeger's API", sorted(map(str, told.items())), sorted(map(str, expected.items())))
+
+    def check_zipkin(self, tally, trace_ids, found):
+        """Zipkin's API must tell the same spans and parents; it has no names in upper case."""
+        told = []
+        for trace_id in trace_ids:
+            with urllib.request.urlopen(f"http://{self.values['zipkin']}/api/v2/trace/{trace_id}", timeout=60) as answer:
+                told += [
+                    (span["id"], span.get("name", ""), span.get("timestamp"), span.get("parentId"))
+                    for span in json.load(answer)
+                ]
+        expected = [
+            (span["id"], span["name"].lower(), int(span["start"]) // 1000, span.get("parent")) for span in found
+        ]
+        tally.equal(f"{self.name}: the same in Zipkin's API", sorted(map(str, told)), sorted(map(str, expected)))
+
+    def check_ui(self, tally, server, trace_ids):
+        """The browser must show every span of the trace."""
+        for trace_id in trace_ids:
+            with tempfile.TemporaryDirectory(prefix="fanal-browser-") as folder:
+                shown = html.unescape(harness.page(f"http://{server.addresses['ui']}/trace/{trace_id}", folder))
+            missing = [span["name"] for span in self.expected if span["name"] not in shown]
+            tally.equal(f"{self.name}: every span in the browser", missing, [])
 
 
 def first_link(span):

@@ -221,16 +221,6 @@ class Comparison:
         return question
 
 
-def page_text(url, folder):
-    """The document that a page of Lens makes of itself."""
-    command = [os.environ["CHROMIUM"], "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    command += [f"--user-data-dir={folder}/profile", "--window-size=1400,1000", "--virtual-time-budget=20000"]
-    browser = subprocess.run(
-        [*command, "--dump-dom", url], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180
-    )
-    return browser.stdout
-
-
 def use_lens(tally, fanal, traces, end_millis, folder):
     """Zipkin's own UI against Fanal: it finds a trace, shows it, and draws the graph of services."""
     if not os.environ.get("CHROMIUM"):
@@ -239,15 +229,15 @@ def use_lens(tally, fanal, traces, end_millis, folder):
     trace_id = trace[0]["traceId"]
     services = {span["localEndpoint"]["serviceName"].lower() for span in trace if "localEndpoint" in span}
     query = urllib.parse.urlencode({"endTs": end_millis, "lookback": "1d", "limit": 100, "serviceName": "front"})
-    text = page_text(f"{fanal.root}/zipkin/?{query}", folder)
+    text = harness.page(f"{fanal.root}/zipkin/?{query}", folder)
     recent = {t[0]["traceId"] for t in traces[-400:]}
     tally.check("Lens lists traces that it found", any(f"traces/{one}" in text for one in recent), text[-3000:])
-    text = page_text(f"{fanal.root}/zipkin/traces/{trace_id}", folder)
+    text = harness.page(f"{fanal.root}/zipkin/traces/{trace_id}", folder)
     missing = [service for service in services if service not in text.lower()]
     tally.equal("Lens shows the services of a trace", missing, [])
     tally.check("Lens names the trace", trace_id in text, text[-3000:])
     window = {"startTime": end_millis - 86_400_000, "endTime": end_millis}
-    text = page_text(f"{fanal.root}/zipkin/dependency?{urllib.parse.urlencode(window)}", folder)
+    text = harness.page(f"{fanal.root}/zipkin/dependency?{urllib.parse.urlencode(window)}", folder)
     tally.check("Lens draws dependencies", "<canvas" in text, text[-3000:])
 
 
