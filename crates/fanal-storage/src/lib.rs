@@ -10,6 +10,7 @@ pub mod error;
 pub mod export;
 pub mod links;
 pub mod memory;
+pub mod pattern;
 pub mod predicate;
 pub mod request;
 pub mod store;
@@ -21,7 +22,10 @@ pub use error::StoreError;
 pub use export::{ExportSpans, ReadyPieces, SpanPieces};
 pub use links::{LinkNames, LinkSpan, LinkVisitor, Mark, RemoteKey, WalkLinks, WalkedLinks};
 pub use memory::MemoryStore;
-pub use predicate::{AttributeCondition, AttributeLevel, AttributeTest, Comparison, SpanCondition};
+pub use pattern::Pattern;
+pub use predicate::{
+    AttributeCondition, AttributeLevel, AttributeTest, Comparison, SpanCondition, TextField,
+};
 pub use request::{
     FindTraces, FoundTraces, Operation, Projection, RemoteStats, ScanCounts, StoreStats, TenantId,
     TracePosition, TraceSpans,

@@ -1,5 +1,6 @@
 //! Conditions on one span, and their meaning: the reference that every backend must agree with.
 
+use crate::pattern::Pattern;
 use fanal_model::{SpanKind, SpanRef, StatusCode, Value, ValueRef};
 use std::cmp::Ordering;
 
@@ -24,8 +25,31 @@ pub enum SpanCondition {
     ScopeName(String),
     /// The scope's version.
     ScopeVersion(String),
+    /// A text of the span passes a test.
+    Text(TextField, AttributeTest),
+    /// The span has no parent.
+    Root,
     /// Some attribute.
     Attribute(AttributeCondition),
+    /// One of these holds.
+    AnyOf(Vec<SpanCondition>),
+    /// All of these hold.
+    AllOf(Vec<SpanCondition>),
+    /// This does not hold.
+    Not(Box<SpanCondition>),
+}
+
+/// A text that every span has, maybe an empty one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TextField {
+    /// The span name.
+    Name,
+    /// The status' message.
+    StatusMessage,
+    /// The scope's name.
+    ScopeName,
+    /// The scope's version.
+    ScopeVersion,
 }
 
 /// Holds when an attribute of this key passes the test on any of the levels.
@@ -69,6 +93,15 @@ pub enum AttributeTest {
     /// The comparison holds with one of the operands. Values of another type than the operand never match; ints and
     /// floats compare by number. For `NotEqual` no operand of the value's type may equal, and one must have its type.
     Compare(Comparison, Vec<Value>),
+    /// The same with one operand, of an array's elements too: one of them must pass, or for `NotEqual` all. Arrays that are
+    /// empty or of mixed types never match.
+    CompareElements(Comparison, Value),
+    /// The text of a string, or of one string of an array, is one that the pattern describes.
+    Matches(Pattern),
+    /// The value is a string, or an array of strings, and no text of it is one that the pattern describes.
+    MatchesNot(Pattern),
+    /// The value is one that can be compared: no bytes, no map, and no array that is empty or of mixed types.
+    IsComparable,
 }
 
 /// A comparison.
@@ -115,7 +148,36 @@ impl SpanCondition {
             Self::DurationMax(nanos) => span.duration_nanos() <= *nanos,
             Self::ScopeName(name) => span.scope().name == *name,
             Self::ScopeVersion(version) => span.scope().version == *version,
+            Self::Text(field, test) => test.passes(ValueRef::String(field.of(span))),
+            Self::Root => span.parent_span_id().is_zero(),
             Self::Attribute(condition) => condition.matches(span),
+            Self::AnyOf(conditions) => conditions.iter().any(|it| it.matches(span)),
+            Self::AllOf(conditions) => conditions.iter().all(|it| it.matches(span)),
+            Self::Not(condition) => !condition.matches(span),
+        }
+    }
+
+    /// Conditions in it, itself included.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::AnyOf(all) | Self::AllOf(all) => 1 + all.iter().map(Self::count).sum::<usize>(),
+            Self::Not(condition) => 1 + condition.count(),
+            _ => 1,
+        }
+    }
+}
+
+impl TextField {
+    /// Every field.
+    pub const ALL: [Self; 4] =
+        [Self::Name, Self::StatusMessage, Self::ScopeName, Self::ScopeVersion];
+
+    fn of<'a>(self, span: &SpanRef<'a>) -> &'a str {
+        match self {
+            Self::Name => span.name(),
+            Self::StatusMessage => span.status_message(),
+            Self::ScopeName => &span.scope().name,
+            Self::ScopeVersion => &span.scope().version,
         }
     }
 }
@@ -161,6 +223,28 @@ impl AttributeTest {
                     _ => orderings.into_iter().any(|ordering| comparison.accepts(ordering)),
                 }
             }
+            Self::CompareElements(comparison, operand) => {
+                let passes = |value: ValueRef<'_>| {
+                    order(value, operand).is_some_and(|ordering| comparison.accepts(ordering))
+                };
+                match comparison {
+                    Comparison::NotEqual => all_elements(value, passes),
+                    _ => any_element(value, passes),
+                }
+            }
+            Self::Matches(pattern) => {
+                any_element(value, |it| pattern_matches(pattern, it) == Some(true))
+            }
+            Self::MatchesNot(pattern) => {
+                all_elements(value, |it| pattern_matches(pattern, it) == Some(false))
+            }
+            Self::IsComparable => match value {
+                ValueRef::Array(bytes) => elements(bytes).is_some(),
+                ValueRef::Empty | ValueRef::Bytes(_) | ValueRef::Map(_) => false,
+                ValueRef::String(_) | ValueRef::Bool(_) | ValueRef::Int(_) | ValueRef::Float(_) => {
+                    true
+                }
+            },
         }
     }
 
@@ -183,6 +267,52 @@ impl AttributeTest {
             }
         }
     }
+}
+
+fn pattern_matches(pattern: &Pattern, value: ValueRef<'_>) -> Option<bool> {
+    match value {
+        ValueRef::String(text) => Some(pattern.matches(text)),
+        _ => None,
+    }
+}
+
+fn any_element(value: ValueRef<'_>, passes: impl Fn(ValueRef<'_>) -> bool) -> bool {
+    match value {
+        ValueRef::Array(bytes) => {
+            elements(bytes).is_some_and(|values| values.iter().any(|it| with_ref(it, &passes)))
+        }
+        value => passes(value),
+    }
+}
+
+fn all_elements(value: ValueRef<'_>, passes: impl Fn(ValueRef<'_>) -> bool) -> bool {
+    match value {
+        ValueRef::Array(bytes) => {
+            elements(bytes).is_some_and(|values| values.iter().all(|it| with_ref(it, &passes)))
+        }
+        value => passes(value),
+    }
+}
+
+fn with_ref(value: &Value, passes: impl Fn(ValueRef<'_>) -> bool) -> bool {
+    match value {
+        Value::String(text) => passes(ValueRef::String(text)),
+        Value::Bool(flag) => passes(ValueRef::Bool(*flag)),
+        Value::Int(number) => passes(ValueRef::Int(*number)),
+        Value::Float(number) => passes(ValueRef::Float(*number)),
+        _ => false,
+    }
+}
+
+/// The elements of an array that are all of one type which can be compared, at least one.
+fn elements(bytes: &[u8]) -> Option<Vec<Value>> {
+    let Value::Array(values) = ValueRef::Array(bytes).to_value() else { return None };
+    let first = std::mem::discriminant(values.first()?);
+    let is_plain = |it: &Value| {
+        matches!(it, Value::String(_) | Value::Bool(_) | Value::Int(_) | Value::Float(_))
+    };
+    let are_alike = values.iter().all(|it| is_plain(it) && std::mem::discriminant(it) == first);
+    are_alike.then_some(values)
 }
 
 /// Order of a value and an operand of a comparable type; `None` for other types and NaN.

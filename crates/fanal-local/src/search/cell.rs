@@ -90,6 +90,10 @@ impl<'q> CellTest<'q> {
                 };
                 Some(operands.iter().filter_map(text).collect())
             }
+            (
+                AttributeTest::CompareElements(Comparison::Equal, Value::String(text)),
+                Entries::Typed(AttributeType::String),
+            ) => Some(vec![text.as_bytes()]),
             _ => None,
         }
     }
@@ -153,7 +157,8 @@ impl<'q> CellTest<'q> {
             NumericRange::Float { min, max } => (ValueRef::Float(min), ValueRef::Float(max)),
         };
         match self.test {
-            AttributeTest::Exists => true,
+            AttributeTest::Exists | AttributeTest::IsComparable => true,
+            AttributeTest::Matches(_) | AttributeTest::MatchesNot(_) => false,
             AttributeTest::TextEquals(text) => match (range, canonical_int(text)) {
                 (NumericRange::Int { min, max }, wanted) => {
                     wanted.is_some_and(|wanted| (min..=max).contains(&wanted))
@@ -173,6 +178,11 @@ impl<'q> CellTest<'q> {
                 }),
                 Comparison::NotEqual => true,
             },
+            AttributeTest::CompareElements(comparison, operand) => {
+                let test = AttributeTest::Compare(*comparison, vec![operand.clone()]);
+                let plain = CellTest { test: &test, entries: self.entries, dictionary: None };
+                plain.may_pass(range)
+            }
         }
     }
 }
@@ -200,7 +210,13 @@ mod tests {
     const FLOATS: [f64; 8] = [f64::NEG_INFINITY, -0.5, -0.0, 0.0, 3.0, 7.5, 1e20, f64::NAN];
 
     fn tests() -> Vec<AttributeTest> {
-        let mut tests = vec![AttributeTest::Exists];
+        let pattern = fanal_storage::Pattern::new("7.*").expect("valid");
+        let mut tests = vec![
+            AttributeTest::Exists,
+            AttributeTest::IsComparable,
+            AttributeTest::Matches(pattern.clone()),
+            AttributeTest::MatchesNot(pattern),
+        ];
         for text in ["7", "07", "+7", "-0", "0", "3", "NaN", "1e20", "100000000000000000000", "x"] {
             tests.push(AttributeTest::TextEquals(text.to_owned()));
         }
@@ -220,6 +236,8 @@ mod tests {
                 vec![Value::String("7".to_owned())],
                 vec![Value::Float(f64::NAN)],
             ] {
+                let single = operands.first().cloned();
+                tests.extend(single.map(|it| AttributeTest::CompareElements(comparison, it)));
                 tests.push(AttributeTest::Compare(comparison, operands));
             }
         }

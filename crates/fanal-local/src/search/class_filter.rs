@@ -148,7 +148,17 @@ fn of_leaf(
             let verdict = |&step: &u8| if step < least { Verdict::No } else { Verdict::Unsure };
             Some(classes.duration_steps.iter().map(verdict).collect())
         }
-        Leaf::DurationMax(_) => None,
+        Leaf::DurationMax(_) | Leaf::StatusMessage(_) | Leaf::Roots => None,
+        Leaf::Not(leaf) => of_leaf(leaf, classes, dictionaries)?.map(|told| {
+            let not = |verdict| match verdict {
+                Verdict::No => Verdict::Yes,
+                Verdict::Unsure => Verdict::Unsure,
+                Verdict::Yes => Verdict::No,
+            };
+            told.into_iter().map(not).collect()
+        }),
+        Leaf::AllOf(leaves) => of_leaves(leaves, classes, dictionaries, Verdict::min)?,
+        Leaf::AnyOf(leaves) => of_leaves(leaves, classes, dictionaries, Verdict::max)?,
         Leaf::Any(probes) => {
             let mut any = vec![Verdict::No; classes.len()];
             for probe in probes {
@@ -160,6 +170,27 @@ fn of_leaf(
             Some(any)
         }
     })
+}
+
+/// Of leaves that are joined; those of which classes tell nothing leave every class unsure.
+fn of_leaves(
+    leaves: &[Leaf<'_>],
+    classes: &Classes,
+    dictionaries: &impl Dictionaries,
+    join: impl Fn(Verdict, Verdict) -> Verdict,
+) -> Result<Option<Vec<Verdict>>, SegmentError> {
+    let mut joined: Option<Vec<Verdict>> = None;
+    let mut is_any_told = false;
+    for leaf in leaves {
+        let told = of_leaf(leaf, classes, dictionaries)?;
+        is_any_told |= told.is_some();
+        let told = told.unwrap_or_else(|| vec![Verdict::Unsure; classes.len()]);
+        joined = Some(match joined {
+            None => told,
+            Some(all) => all.into_iter().zip(told).map(|(all, told)| join(all, told)).collect(),
+        });
+    }
+    Ok(joined.filter(|_| is_any_told))
 }
 
 fn of_codes(

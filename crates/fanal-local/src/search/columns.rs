@@ -80,6 +80,8 @@ pub(crate) trait Dictionaries {
     fn columns_of_key(&self, owner: AttributeOwner, key: &str) -> Vec<(u32, AttributeType)>;
     /// The column of rare keys.
     fn overflow_column(&self, owner: AttributeOwner) -> Option<u32>;
+    /// The dictionary of the status messages, where they have one that is not local to granules.
+    fn status_message_table(&self) -> Read<Option<Arc<BytesTable>>>;
     /// The dictionary of an attribute column, where it has one that is not local to granules.
     fn attribute_table(&self, owner: AttributeOwner, column: u32) -> Read<Option<Arc<BytesTable>>>;
 }
@@ -92,6 +94,10 @@ pub(crate) trait Columns {
     fn trace_ids(&self) -> Read<Cow<'_, [TraceId]>>;
     /// Ids of spans, and of their parents.
     fn span_and_parent_ids(&self) -> Read<SpanAndParentIds<'_>>;
+    /// Which spans have no parent.
+    fn roots(&self) -> Read<Vec<bool>>;
+    /// Status messages, a value for each span.
+    fn status_messages(&self) -> Read<Cells<'_>>;
     /// Starts.
     fn starts(&self) -> Read<Cow<'_, [u64]>>;
     /// Durations.
@@ -183,6 +189,10 @@ impl Dictionaries for PartColumns<'_> {
             .map(|(number, _)| number)
     }
 
+    fn status_message_table(&self) -> Read<Option<Arc<BytesTable>>> {
+        Ok(None)
+    }
+
     fn attribute_table(&self, _: AttributeOwner, _: u32) -> Read<Option<Arc<BytesTable>>> {
         Ok(None)
     }
@@ -200,6 +210,14 @@ impl Columns for PartColumns<'_> {
     fn span_and_parent_ids(&self) -> Read<SpanAndParentIds<'_>> {
         let batch = self.0.spans.batch();
         Ok((Cow::Borrowed(&batch.span_ids), Cow::Borrowed(&batch.parent_span_ids)))
+    }
+
+    fn roots(&self) -> Read<Vec<bool>> {
+        Ok(self.0.spans.batch().parent_span_ids.iter().map(|id| id.is_zero()).collect())
+    }
+
+    fn status_messages(&self) -> Read<Cells<'_>> {
+        Ok(Cells::Local(Cow::Borrowed(&self.0.spans.batch().status_messages)))
     }
 
     fn starts(&self) -> Read<Cow<'_, [u64]>> {
@@ -316,6 +334,10 @@ impl Dictionaries for SegmentDictionaries<'_> {
         self.0.overflow_column(owner)
     }
 
+    fn status_message_table(&self) -> Read<Option<Arc<BytesTable>>> {
+        self.0.dictionary(DictionaryId::Text(TextColumn::StatusMessages))
+    }
+
     fn attribute_table(&self, owner: AttributeOwner, column: u32) -> Read<Option<Arc<BytesTable>>> {
         let metas = self.0.attribute_columns(owner);
         if metas.get(cast::index(column)).is_some_and(|meta| meta.has_dictionary) {
@@ -369,6 +391,14 @@ impl Columns for GranuleColumns<'_> {
         let span_ids = self.reader.span_ids()?;
         let parents = self.reader.parents(&span_ids)?;
         Ok((Cow::Owned(span_ids), Cow::Owned(parents)))
+    }
+
+    fn roots(&self) -> Read<Vec<bool>> {
+        self.reader.roots()
+    }
+
+    fn status_messages(&self) -> Read<Cells<'_>> {
+        self.reader.texts(TextColumn::StatusMessages).map(|it| Cells::from(ColumnValues::Text(it)))
     }
 
     fn starts(&self) -> Read<Cow<'_, [u64]>> {

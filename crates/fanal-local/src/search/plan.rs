@@ -10,8 +10,8 @@ use crate::segment::{AttributeOwner, Granule, SegmentError};
 use fanal_base::cast;
 use fanal_model::nested;
 use fanal_model::resource::attributes_of;
-use fanal_model::{SpanKind, StatusCode};
-use fanal_storage::{AttributeCondition, AttributeLevel, SpanCondition};
+use fanal_model::{AttributeType, SpanKind, StatusCode, ValueRef};
+use fanal_storage::{AttributeCondition, AttributeLevel, AttributeTest, SpanCondition, TextField};
 
 /// Conditions of which every one must hold.
 #[derive(Debug, Default)]
@@ -31,6 +31,22 @@ pub(super) enum Leaf<'q> {
     DurationMax(u64),
     /// One of these must hold.
     Any(Vec<Probe<'q>>),
+    StatusMessage(CellTest<'q>),
+    Roots,
+    /// One of these must hold; at least two.
+    AnyOf(Vec<Leaf<'q>>),
+    /// All of these must hold; at least two.
+    AllOf(Vec<Leaf<'q>>),
+    Not(Box<Leaf<'q>>),
+}
+
+/// What a condition is for one set of dictionaries.
+enum Meaning<'q> {
+    /// No span matches.
+    Never,
+    /// Every span does.
+    Always,
+    Sometimes(Leaf<'q>),
 }
 
 #[derive(Debug)]
@@ -60,6 +76,12 @@ impl Codes {
         self.is_in.get(cast::index(code)).copied().unwrap_or(false)
     }
 
+    /// All other codes.
+    fn complement(self) -> Self {
+        let is_in: Vec<bool> = self.is_in.iter().map(|is_in| !is_in).collect();
+        Self::of(is_in.iter(), |is_in| *is_in)
+    }
+
     /// Of all codes about so many pass, in 1/1024.
     fn share(&self) -> usize {
         self.list.len() * 1024 / self.is_in.len().max(1)
@@ -74,16 +96,12 @@ impl<'q> Plan<'q> {
     ) -> Result<Option<Self>, SegmentError> {
         let mut leaves = Vec::with_capacity(conditions.len());
         for condition in conditions {
-            let leaf = compile_leaf(condition, dictionaries)?;
-            let is_hopeless = match &leaf {
-                Leaf::Codes(_, codes) => codes.list.is_empty(),
-                Leaf::Any(probes) => probes.is_empty(),
-                _ => false,
-            };
-            if is_hopeless {
-                return Ok(None);
+            match compile(condition, dictionaries)? {
+                Meaning::Never => return Ok(None),
+                Meaning::Always => {}
+                Meaning::Sometimes(Leaf::AllOf(all)) => leaves.extend(all),
+                Meaning::Sometimes(leaf) => leaves.push(leaf),
             }
-            leaves.push(leaf);
         }
         leaves.sort_by_key(Leaf::cost);
         let classes = match dictionaries.classes()? {
@@ -163,6 +181,71 @@ impl<'q> Plan<'q> {
     }
 }
 
+fn compile<'q>(
+    condition: &'q SpanCondition,
+    dictionaries: &impl Dictionaries,
+) -> Result<Meaning<'q>, SegmentError> {
+    Ok(match condition {
+        SpanCondition::AnyOf(conditions) => {
+            let mut leaves = Vec::with_capacity(conditions.len());
+            for condition in conditions {
+                match compile(condition, dictionaries)? {
+                    Meaning::Never => {}
+                    Meaning::Always => return Ok(Meaning::Always),
+                    Meaning::Sometimes(leaf) => leaves.push(leaf),
+                }
+            }
+            Meaning::of(leaves, Meaning::Never, Leaf::AnyOf)
+        }
+        SpanCondition::AllOf(conditions) => {
+            let mut leaves = Vec::with_capacity(conditions.len());
+            for condition in conditions {
+                match compile(condition, dictionaries)? {
+                    Meaning::Never => return Ok(Meaning::Never),
+                    Meaning::Always => {}
+                    Meaning::Sometimes(leaf) => leaves.push(leaf),
+                }
+            }
+            Meaning::of(leaves, Meaning::Always, Leaf::AllOf)
+        }
+        SpanCondition::Not(condition) => match compile(condition, dictionaries)? {
+            Meaning::Never => Meaning::Always,
+            Meaning::Always => Meaning::Never,
+            Meaning::Sometimes(leaf) => Meaning::of_leaf(leaf.negated()),
+        },
+        _ => Meaning::of_leaf(compile_leaf(condition, dictionaries)?),
+    })
+}
+
+impl<'q> Meaning<'q> {
+    fn of_leaf(leaf: Leaf<'q>) -> Self {
+        let is_hopeless = match &leaf {
+            Leaf::Codes(_, codes) => codes.list.is_empty(),
+            Leaf::Any(probes) => probes.is_empty(),
+            Leaf::StatusMessage(test) => test.is_hopeless(),
+            _ => false,
+        };
+        if is_hopeless { Self::Never } else { Self::Sometimes(leaf) }
+    }
+
+    /// Of several leaves, those that tell nothing left out.
+    fn of(
+        mut leaves: Vec<Leaf<'q>>,
+        of_none: Self,
+        join: impl Fn(Vec<Leaf<'q>>) -> Leaf<'q>,
+    ) -> Self {
+        leaves.sort_by_key(Leaf::cost);
+        match leaves.pop() {
+            None => of_none,
+            Some(leaf) if leaves.is_empty() => Self::Sometimes(leaf),
+            Some(leaf) => {
+                leaves.push(leaf);
+                Self::Sometimes(join(leaves))
+            }
+        }
+    }
+}
+
 fn compile_leaf<'q>(
     condition: &'q SpanCondition,
     dictionaries: &impl Dictionaries,
@@ -196,6 +279,42 @@ fn compile_leaf<'q>(
         SpanCondition::DurationMin(nanos) => Leaf::DurationMin(*nanos),
         SpanCondition::DurationMax(nanos) => Leaf::DurationMax(*nanos),
         SpanCondition::Attribute(condition) => Leaf::Any(probes(condition, dictionaries)?),
+        SpanCondition::Root => Leaf::Roots,
+        SpanCondition::Text(field, test) => compile_text(*field, test, dictionaries)?,
+        SpanCondition::AnyOf(_) | SpanCondition::AllOf(_) | SpanCondition::Not(_) => {
+            // Of many conditions, so never a leaf by itself.
+            Leaf::Any(Vec::new())
+        }
+    })
+}
+
+fn compile_text<'q>(
+    field: TextField,
+    test: &'q AttributeTest,
+    dictionaries: &impl Dictionaries,
+) -> Result<Leaf<'q>, SegmentError> {
+    let passes = |text: &str| test.passes(ValueRef::String(text));
+    Ok(match field {
+        TextField::Name => {
+            let names = dictionaries.names()?;
+            let passes = |name: &[u8]| passes(std::str::from_utf8(name).unwrap_or_default());
+            Leaf::Codes(CodedColumn::Names, Codes::of(names.iter(), passes))
+        }
+        TextField::ScopeName => {
+            let scopes = dictionaries.scopes()?;
+            let codes = Codes::of(scopes.iter(), |scope| passes(&scope.name));
+            Leaf::Codes(CodedColumn::Scopes, codes)
+        }
+        TextField::ScopeVersion => {
+            let scopes = dictionaries.scopes()?;
+            let codes = Codes::of(scopes.iter(), |scope| passes(&scope.version));
+            Leaf::Codes(CodedColumn::Scopes, codes)
+        }
+        TextField::StatusMessage => {
+            let table = dictionaries.status_message_table()?;
+            let entries = Entries::Typed(AttributeType::String);
+            Leaf::StatusMessage(CellTest::new(test, entries, table.as_deref()))
+        }
     })
 }
 
@@ -267,15 +386,31 @@ fn push_cells<'q>(
     Ok(())
 }
 
-impl Leaf<'_> {
+impl<'q> Leaf<'q> {
+    /// Holds where this does not.
+    fn negated(self) -> Self {
+        let all = |leaves: Vec<Leaf<'q>>| leaves.into_iter().map(Leaf::negated).collect();
+        match self {
+            Self::Codes(column, codes) => Self::Codes(column, codes.complement()),
+            Self::AnyOf(leaves) => Self::AllOf(all(leaves)),
+            Self::AllOf(leaves) => Self::AnyOf(all(leaves)),
+            Self::Not(leaf) => *leaf,
+            leaf => Self::Not(Box::new(leaf)),
+        }
+    }
+
     /// Cheap ones first, and those that tend to leave few rows.
     fn cost(&self) -> u8 {
         match self {
             Self::Codes(CodedColumn::Resources, _) => 0,
             Self::Codes(..) => 1,
             Self::Kind(_) | Self::Status(_) | Self::StatusNot(_) => 2,
-            Self::DurationMin(_) | Self::DurationMax(_) => 3,
-            Self::Any(_) => 4,
+            Self::DurationMin(_) | Self::DurationMax(_) | Self::Roots => 3,
+            Self::Any(_) | Self::StatusMessage(_) => 4,
+            Self::Not(leaf) => leaf.cost(),
+            Self::AllOf(leaves) | Self::AnyOf(leaves) => {
+                leaves.iter().map(Leaf::cost).max().unwrap_or(0)
+            }
         }
     }
 
@@ -295,6 +430,9 @@ impl Leaf<'_> {
                     .attribute(*owner, *column)
                     .is_some_and(|stats| stats.range.is_none_or(|range| test.may_pass(range))),
             }),
+            Self::AnyOf(leaves) => leaves.iter().any(|leaf| leaf.may_match(granule)),
+            Self::AllOf(leaves) => leaves.iter().all(|leaf| leaf.may_match(granule)),
+            Self::StatusMessage(_) | Self::Roots | Self::Not(_) => true,
         }
     }
 
@@ -329,6 +467,37 @@ impl Leaf<'_> {
                     probe.mark(columns, &mut passing)?;
                 }
                 keep(rows, &passing, |&passes| passes);
+            }
+            Self::StatusMessage(test) => {
+                let mut passing = vec![false; rows.len()];
+                let messages = columns.status_messages()?;
+                test.passing(&messages)
+                    .iter()
+                    .for_each(|&row| mark_row(&mut passing, cast::index(row)));
+                keep(rows, &passing, |&passes| passes);
+            }
+            Self::Roots => keep(rows, &columns.roots()?, |&is_root| is_root),
+            Self::AllOf(leaves) => {
+                for leaf in leaves {
+                    if !is_any_marked(rows) {
+                        break;
+                    }
+                    leaf.evaluate(columns, rows)?;
+                }
+            }
+            Self::AnyOf(leaves) => {
+                let mut open = rows.to_vec();
+                for leaf in leaves {
+                    let mut passing = open.clone();
+                    leaf.evaluate(columns, &mut passing)?;
+                    open.iter_mut().zip(passing).for_each(|(open, passes)| *open &= !passes);
+                }
+                rows.iter_mut().zip(open).for_each(|(row, open)| *row &= !open);
+            }
+            Self::Not(leaf) => {
+                let mut passing = rows.to_vec();
+                leaf.evaluate(columns, &mut passing)?;
+                rows.iter_mut().zip(passing).for_each(|(row, passes)| *row &= !passes);
             }
         }
         Ok(())

@@ -235,6 +235,12 @@ impl<'a> GranuleReader<'a> {
         parents.ok_or_else(|| self.corrupt(Column::Parents, "no page"))
     }
 
+    /// Which spans have no parent.
+    pub(crate) fn roots(&self) -> Result<Vec<bool>, SegmentError> {
+        let roots = self.decode(Column::Parents, ids::read_roots)?;
+        Ok(roots.unwrap_or_else(|| vec![true; self.rows().len()]))
+    }
+
     /// End minus start, wrapped and signed.
     pub(super) fn signed_durations(&self) -> Result<Vec<i64>, SegmentError> {
         let durations: Vec<u64> = self.by_row(Column::Durations)?;
@@ -312,7 +318,7 @@ impl<'a> GranuleReader<'a> {
     }
 
     /// Texts of a column of any owner.
-    pub(super) fn texts(&self, text: TextColumn) -> Result<TextValues, SegmentError> {
+    pub(crate) fn texts(&self, text: TextColumn) -> Result<TextValues, SegmentError> {
         let column = text.column();
         let classed = match text {
             TextColumn::Names | TextColumn::Scopes => self.classes_with(column)?,

@@ -230,6 +230,17 @@ pub(super) fn write_parents(
     integers::write(&codes, Nature::Codes, packer, out)
 }
 
+/// Reads which rows have no parent.
+pub(super) fn read_roots(reader: &mut Reader<'_>, rows: usize) -> Result<Vec<bool>, Flaw> {
+    let count = cast::size(reader.varint()?);
+    if count > rows {
+        return Err(Flaw("more parents than rows"));
+    }
+    read_span_ids(reader, count)?;
+    let codes: Vec<u32> = integers::read(reader, rows)?;
+    Ok(codes.into_iter().map(|code| code == PARENT_NONE).collect())
+}
+
 /// Reads the parents of the rows of `span_ids`.
 pub(super) fn read_parents(
     reader: &mut Reader<'_>,

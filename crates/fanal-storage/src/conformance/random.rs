@@ -81,6 +81,18 @@ impl Script {
     }
 
     fn condition(&mut self) -> SpanCondition {
+        if !self.dice.one_in(4) {
+            return self.leaf();
+        }
+        let count = self.dice.below(4);
+        match self.dice.below(3) {
+            0 => SpanCondition::AnyOf((0..count).map(|_| self.condition()).collect()),
+            1 => SpanCondition::AllOf((0..count).map(|_| self.condition()).collect()),
+            _ => SpanCondition::Not(Box::new(self.condition())),
+        }
+    }
+
+    fn leaf(&mut self) -> SpanCondition {
         if self.dice.one_in(3) {
             return self.dice.pick(&self.fields);
         }

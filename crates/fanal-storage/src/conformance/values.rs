@@ -1,7 +1,8 @@
 //! Values of every type that have been trouble somewhere, and the conditions that look for them.
 
+use crate::pattern::Pattern;
 use crate::predicate::{
-    AttributeCondition, AttributeLevel, AttributeTest, Comparison, SpanCondition,
+    AttributeCondition, AttributeLevel, AttributeTest, Comparison, SpanCondition, TextField,
 };
 use fanal_model::{SpanKind, StatusCode, Value};
 
@@ -30,6 +31,9 @@ pub(super) fn all() -> Vec<Value> {
     let floats = [9_007_199_254_740_992.0, 9_223_372_036_854_775_808.0, 5e-324, 0.1];
     values.extend(floats.map(Value::Float));
     values.extend([vec![], vec![0, 255], b"a".to_vec()].map(Value::Bytes));
+    values.push(Value::Array(vec![text("a"), text("b")]));
+    values.push(Value::Array(vec![Value::Int(5), Value::Int(-1)]));
+    values.push(Value::Array(vec![Value::Int(5), Value::Float(5.0)]));
     let nested = Value::Array(vec![Value::Int(5), text("a"), Value::Empty]);
     values.extend([Value::Array(vec![]), nested.clone()]);
     values.push(Value::Map(vec![("k".into(), nested), (String::new(), Value::Bool(true))]));
@@ -50,9 +54,17 @@ pub(super) fn tests() -> Vec<AttributeTest> {
     let values = all();
     let mut tests = vec![AttributeTest::Exists, AttributeTest::TextEquals("absent".into())];
     tests.extend(values.iter().map(|value| AttributeTest::TextEquals(value.to_text())));
+    tests.push(AttributeTest::IsComparable);
+    for pattern in ["", "a", "a|b", ".*", "[0-9.]+"].map(Pattern::new) {
+        let pattern = pattern.expect("valid");
+        tests.push(AttributeTest::Matches(pattern.clone()));
+        tests.push(AttributeTest::MatchesNot(pattern));
+    }
     for comparison in COMPARISONS {
         tests.push(AttributeTest::Compare(comparison, Vec::new()));
         tests.extend(values.iter().map(|it| AttributeTest::Compare(comparison, vec![it.clone()])));
+        let one = |it: &Value| AttributeTest::CompareElements(comparison, it.clone());
+        tests.extend(values.iter().map(one));
         let readings = vec![Value::String("5".into()), Value::Int(5)];
         tests.push(AttributeTest::Compare(comparison, readings));
         let mixed = vec![Value::Bool(true), Value::Float(1.5), Value::String("b".into())];
@@ -82,6 +94,18 @@ pub(super) fn fields() -> Vec<SpanCondition> {
         conditions.push(SpanCondition::ScopeName(text.into()));
         conditions.push(SpanCondition::ScopeVersion(text.into()));
     }
+    let texts = [
+        AttributeTest::Matches(Pattern::new("c.*t|GET .*|é|").expect("valid")),
+        AttributeTest::MatchesNot(Pattern::new("work|lib|declined").expect("valid")),
+        AttributeTest::Compare(Comparison::Greater, vec![Value::String("declined".into())]),
+        AttributeTest::Compare(Comparison::NotEqual, vec![Value::String(String::new())]),
+        AttributeTest::IsComparable,
+        AttributeTest::Compare(Comparison::Equal, vec![Value::Int(1)]),
+    ];
+    for field in TextField::ALL {
+        conditions.extend(texts.iter().map(|test| SpanCondition::Text(field, test.clone())));
+    }
+    conditions.push(SpanCondition::Root);
     conditions.extend(SpanKind::ALL.map(SpanCondition::Kind));
     conditions.extend(StatusCode::ALL.map(SpanCondition::Status));
     conditions.extend(StatusCode::ALL.map(SpanCondition::StatusNot));
