@@ -9,6 +9,7 @@ mod cell;
 mod class_filter;
 mod columns;
 mod combine;
+mod compile;
 mod count;
 mod dimension;
 mod keys;

@@ -3,15 +3,14 @@
 //! Compiled once for each block and each part of the head, then evaluated over the columns of each granule. The
 //! meaning is that of `SpanCondition::matches`.
 
-use super::cell::{CellTest, Entries};
+use super::cell::CellTest;
 use super::class_filter::ClassFilter;
 use super::columns::{CodedColumn, Columns, Dictionaries};
+use super::compile::{self, Meaning};
 use crate::segment::{AttributeOwner, Granule, SegmentError};
 use fanal_base::cast;
-use fanal_model::nested;
-use fanal_model::resource::attributes_of;
-use fanal_model::{AttributeType, SpanKind, StatusCode, ValueRef};
-use fanal_storage::{AttributeCondition, AttributeLevel, AttributeTest, SpanCondition, TextField};
+use fanal_model::{SpanKind, StatusCode};
+use fanal_storage::SpanCondition;
 
 /// Conditions of which every one must hold.
 #[derive(Debug, Default)]
@@ -40,15 +39,6 @@ pub(super) enum Leaf<'q> {
     Not(Box<Leaf<'q>>),
 }
 
-/// What a condition is for one set of dictionaries.
-enum Meaning<'q> {
-    /// No span matches.
-    Never,
-    /// Every span does.
-    Always,
-    Sometimes(Leaf<'q>),
-}
-
 #[derive(Debug)]
 pub(super) enum Probe<'q> {
     Codes(CodedColumn, Codes),
@@ -59,13 +49,13 @@ pub(super) enum Probe<'q> {
 #[derive(Debug, Default)]
 pub(super) struct Codes {
     /// Ascending.
-    list: Vec<u32>,
+    pub(super) list: Vec<u32>,
     /// By code.
     is_in: Vec<bool>,
 }
 
 impl Codes {
-    fn of<T>(entries: impl Iterator<Item = T>, passes: impl Fn(T) -> bool) -> Self {
+    pub(super) fn of<T>(entries: impl Iterator<Item = T>, passes: impl Fn(T) -> bool) -> Self {
         let is_in: Vec<bool> = entries.map(passes).collect();
         let list = (0..).zip(&is_in).filter(|(_, is_in)| **is_in).map(|(code, _)| code).collect();
         Self { list, is_in }
@@ -77,13 +67,13 @@ impl Codes {
     }
 
     /// All other codes.
-    fn complement(self) -> Self {
+    pub(super) fn complement(self) -> Self {
         let is_in: Vec<bool> = self.is_in.iter().map(|is_in| !is_in).collect();
         Self::of(is_in.iter(), |is_in| *is_in)
     }
 
     /// Of all codes about so many pass, in 1/1024.
-    fn share(&self) -> usize {
+    pub(super) fn share(&self) -> usize {
         self.list.len() * 1024 / self.is_in.len().max(1)
     }
 }
@@ -96,7 +86,7 @@ impl<'q> Plan<'q> {
     ) -> Result<Option<Self>, SegmentError> {
         let mut leaves = Vec::with_capacity(conditions.len());
         for condition in conditions {
-            match compile(condition, dictionaries)? {
+            match compile::compile(condition, dictionaries)? {
                 Meaning::Never => return Ok(None),
                 Meaning::Always => {}
                 Meaning::Sometimes(Leaf::AllOf(all)) => leaves.extend(all),
@@ -181,214 +171,9 @@ impl<'q> Plan<'q> {
     }
 }
 
-fn compile<'q>(
-    condition: &'q SpanCondition,
-    dictionaries: &impl Dictionaries,
-) -> Result<Meaning<'q>, SegmentError> {
-    Ok(match condition {
-        SpanCondition::AnyOf(conditions) => {
-            let mut leaves = Vec::with_capacity(conditions.len());
-            for condition in conditions {
-                match compile(condition, dictionaries)? {
-                    Meaning::Never => {}
-                    Meaning::Always => return Ok(Meaning::Always),
-                    Meaning::Sometimes(leaf) => leaves.push(leaf),
-                }
-            }
-            Meaning::of(leaves, Meaning::Never, Leaf::AnyOf)
-        }
-        SpanCondition::AllOf(conditions) => {
-            let mut leaves = Vec::with_capacity(conditions.len());
-            for condition in conditions {
-                match compile(condition, dictionaries)? {
-                    Meaning::Never => return Ok(Meaning::Never),
-                    Meaning::Always => {}
-                    Meaning::Sometimes(leaf) => leaves.push(leaf),
-                }
-            }
-            Meaning::of(leaves, Meaning::Always, Leaf::AllOf)
-        }
-        SpanCondition::Not(condition) => match compile(condition, dictionaries)? {
-            Meaning::Never => Meaning::Always,
-            Meaning::Always => Meaning::Never,
-            Meaning::Sometimes(leaf) => Meaning::of_leaf(leaf.negated()),
-        },
-        _ => Meaning::of_leaf(compile_leaf(condition, dictionaries)?),
-    })
-}
-
-impl<'q> Meaning<'q> {
-    fn of_leaf(leaf: Leaf<'q>) -> Self {
-        let is_hopeless = match &leaf {
-            Leaf::Codes(_, codes) => codes.list.is_empty(),
-            Leaf::Any(probes) => probes.is_empty(),
-            Leaf::StatusMessage(test) => test.is_hopeless(),
-            _ => false,
-        };
-        if is_hopeless { Self::Never } else { Self::Sometimes(leaf) }
-    }
-
-    /// Of several leaves, those that tell nothing left out.
-    fn of(
-        mut leaves: Vec<Leaf<'q>>,
-        of_none: Self,
-        join: impl Fn(Vec<Leaf<'q>>) -> Leaf<'q>,
-    ) -> Self {
-        leaves.sort_by_key(Leaf::cost);
-        match leaves.pop() {
-            None => of_none,
-            Some(leaf) if leaves.is_empty() => Self::Sometimes(leaf),
-            Some(leaf) => {
-                leaves.push(leaf);
-                Self::Sometimes(join(leaves))
-            }
-        }
-    }
-}
-
-fn compile_leaf<'q>(
-    condition: &'q SpanCondition,
-    dictionaries: &impl Dictionaries,
-) -> Result<Leaf<'q>, SegmentError> {
-    Ok(match condition {
-        SpanCondition::Service(name) => {
-            let summary = dictionaries.resource_summary()?;
-            let wanted = summary.services.iter().position(|service| **service == **name);
-            let wanted = wanted.map(cast::narrow);
-            let codes = Codes::of(summary.service_of.iter(), |&service| Some(service) == wanted);
-            Leaf::Codes(CodedColumn::Resources, codes)
-        }
-        SpanCondition::Name(name) => {
-            let names = dictionaries.names()?;
-            let codes = Codes::of(names.iter(), |entry| entry == name.as_bytes());
-            Leaf::Codes(CodedColumn::Names, codes)
-        }
-        SpanCondition::ScopeName(name) => {
-            let scopes = dictionaries.scopes()?;
-            let codes = Codes::of(scopes.iter(), |scope| scope.name == *name);
-            Leaf::Codes(CodedColumn::Scopes, codes)
-        }
-        SpanCondition::ScopeVersion(version) => {
-            let scopes = dictionaries.scopes()?;
-            let codes = Codes::of(scopes.iter(), |scope| scope.version == *version);
-            Leaf::Codes(CodedColumn::Scopes, codes)
-        }
-        SpanCondition::Kind(kind) => Leaf::Kind(*kind),
-        SpanCondition::Status(code) => Leaf::Status(*code),
-        SpanCondition::StatusNot(code) => Leaf::StatusNot(*code),
-        SpanCondition::DurationMin(nanos) => Leaf::DurationMin(*nanos),
-        SpanCondition::DurationMax(nanos) => Leaf::DurationMax(*nanos),
-        SpanCondition::Attribute(condition) => Leaf::Any(probes(condition, dictionaries)?),
-        SpanCondition::Root => Leaf::Roots,
-        SpanCondition::Text(field, test) => compile_text(*field, test, dictionaries)?,
-        SpanCondition::AnyOf(_) | SpanCondition::AllOf(_) | SpanCondition::Not(_) => {
-            // Of many conditions, so never a leaf by itself.
-            Leaf::Any(Vec::new())
-        }
-    })
-}
-
-fn compile_text<'q>(
-    field: TextField,
-    test: &'q AttributeTest,
-    dictionaries: &impl Dictionaries,
-) -> Result<Leaf<'q>, SegmentError> {
-    let passes = |text: &str| test.passes(ValueRef::String(text));
-    Ok(match field {
-        TextField::Name => {
-            let names = dictionaries.names()?;
-            let passes = |name: &[u8]| passes(std::str::from_utf8(name).unwrap_or_default());
-            Leaf::Codes(CodedColumn::Names, Codes::of(names.iter(), passes))
-        }
-        TextField::ScopeName => {
-            let scopes = dictionaries.scopes()?;
-            let codes = Codes::of(scopes.iter(), |scope| passes(&scope.name));
-            Leaf::Codes(CodedColumn::Scopes, codes)
-        }
-        TextField::ScopeVersion => {
-            let scopes = dictionaries.scopes()?;
-            let codes = Codes::of(scopes.iter(), |scope| passes(&scope.version));
-            Leaf::Codes(CodedColumn::Scopes, codes)
-        }
-        TextField::StatusMessage => {
-            let table = dictionaries.status_message_table()?;
-            let entries = Entries::Typed(AttributeType::String);
-            Leaf::StatusMessage(CellTest::new(test, entries, table.as_deref()))
-        }
-    })
-}
-
-fn probes<'q>(
-    condition: &'q AttributeCondition,
-    dictionaries: &impl Dictionaries,
-) -> Result<Vec<Probe<'q>>, SegmentError> {
-    let mut probes = Vec::new();
-    for level in &condition.levels {
-        let owner = match level {
-            AttributeLevel::Resource => {
-                if dictionaries.resource_summary()?.has_key(&condition.key) {
-                    let resources = dictionaries.resources()?;
-                    let passes = |resource: &[u8]| resource_passes(condition, resource);
-                    push_codes(&mut probes, CodedColumn::Resources, resources.iter(), passes);
-                }
-                continue;
-            }
-            AttributeLevel::Scope => {
-                let scopes = dictionaries.scopes()?;
-                let passes = |scope: &fanal_model::Scope| condition.passes_any(&scope.attributes);
-                push_codes(&mut probes, CodedColumn::Scopes, scopes.iter(), passes);
-                continue;
-            }
-            AttributeLevel::Span => AttributeOwner::Span,
-            AttributeLevel::Event => AttributeOwner::Event,
-            AttributeLevel::Link => AttributeOwner::Link,
-        };
-        push_cells(&mut probes, condition, dictionaries, owner)?;
-    }
-    Ok(probes)
-}
-
-fn resource_passes(condition: &AttributeCondition, resource: &[u8]) -> bool {
-    attributes_of(resource)
-        .filter(|(key, _)| *key == condition.key.as_bytes())
-        .any(|(_, value)| nested::decode_ref(value).is_ok_and(|value| condition.test.passes(value)))
-}
-
-fn push_codes<T>(
-    probes: &mut Vec<Probe<'_>>,
-    column: CodedColumn,
-    entries: impl Iterator<Item = T>,
-    passes: impl Fn(T) -> bool,
-) {
-    let codes = Codes::of(entries, passes);
-    if !codes.list.is_empty() {
-        probes.push(Probe::Codes(column, codes));
-    }
-}
-
-fn push_cells<'q>(
-    probes: &mut Vec<Probe<'q>>,
-    condition: &'q AttributeCondition,
-    dictionaries: &impl Dictionaries,
-    owner: AttributeOwner,
-) -> Result<(), SegmentError> {
-    let columns = dictionaries.columns_of_key(owner, &condition.key).into_iter();
-    let typed = columns.map(|(column, kind)| (column, Entries::Typed(kind)));
-    let overflow = dictionaries.overflow_column(owner).into_iter();
-    let overflow = overflow.map(|column| (column, Entries::Overflow(condition.key.as_str())));
-    for (column, entries) in typed.chain(overflow) {
-        let table = dictionaries.attribute_table(owner, column)?;
-        let test = CellTest::new(&condition.test, entries, table.as_deref());
-        if !test.is_hopeless() {
-            probes.push(Probe::Cells { owner, column, test });
-        }
-    }
-    Ok(())
-}
-
 impl<'q> Leaf<'q> {
     /// Holds where this does not.
-    fn negated(self) -> Self {
+    pub(super) fn negated(self) -> Self {
         let all = |leaves: Vec<Leaf<'q>>| leaves.into_iter().map(Leaf::negated).collect();
         match self {
             Self::Codes(column, codes) => Self::Codes(column, codes.complement()),
@@ -400,7 +185,7 @@ impl<'q> Leaf<'q> {
     }
 
     /// Cheap ones first, and those that tend to leave few rows.
-    fn cost(&self) -> u8 {
+    pub(super) fn cost(&self) -> u8 {
         match self {
             Self::Codes(CodedColumn::Resources, _) => 0,
             Self::Codes(..) => 1,
