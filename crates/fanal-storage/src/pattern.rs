@@ -5,7 +5,7 @@
 //! `regex` crate.
 
 use crate::error::StoreError;
-use regex::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 use std::sync::Arc;
 
 /// A pattern; a clone is cheap.
@@ -21,8 +21,10 @@ impl Pattern {
 
     /// A pattern of whole texts: it is anchored at both ends, and a dot stands for line breaks too.
     pub fn new(text: &str) -> Result<Self, StoreError> {
+        // On bytes, because only there the word boundaries of ASCII exist; texts are UTF-8 all the same.
         let regex = RegexBuilder::new(&format!(r"\A(?s:{text})\z"))
             .size_limit(Self::COMPILED_BYTES_MAX)
+            .dfa_size_limit(Self::COMPILED_BYTES_MAX)
             .build()
             .map_err(|error| StoreError::Invalid {
                 message: format!("pattern `{text}` cannot be used: {error}"),
@@ -32,7 +34,7 @@ impl Pattern {
 
     /// Whether it describes a text.
     pub fn matches(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        self.regex.is_match(text.as_bytes())
     }
 
     /// As it was given.
@@ -64,6 +66,7 @@ mod tests {
         check("", "", true);
         check("", "a", false);
         check("(?i)é", "É", true);
+        check(r"(?-u:\b)a", "a", true);
         assert!(Pattern::new("(").is_err());
         assert!(Pattern::new("((a{100}){100}){100}").is_err(), "too large");
     }
