@@ -13,6 +13,7 @@ pub mod links;
 pub mod service;
 pub mod summary;
 pub mod trace;
+pub mod traceql;
 mod tree;
 
 pub use condition::parse_condition;

@@ -7,6 +7,8 @@ mod translate;
 use crate::value::{Value, any_or_all};
 use std::fmt;
 
+pub use translate::translate;
+
 /// Most bytes that a compiled pattern may take.
 pub const PATTERN_BYTES_MAX: usize = 1 << 20;
 

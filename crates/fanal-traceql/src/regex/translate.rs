@@ -15,7 +15,7 @@ const REPETITIONS_MAX: u32 = 1000;
 const GROUPS_MAX: usize = 1000;
 
 /// A pattern in the other dialect.
-pub(super) fn translate(pattern: &str) -> Result<String, InvalidPattern> {
+pub fn translate(pattern: &str) -> Result<String, InvalidPattern> {
     let mut translation = Translation {
         rest: pattern.chars().peekable(),
         out: String::with_capacity(pattern.len() * 2),
