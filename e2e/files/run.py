@@ -22,6 +22,7 @@ import harness
 SAMPLES = Path(os.environ["FANAL_REPO"]) / "crates/fanal-formats/tests/files"
 JAEGER_TRACE = "0af7651916cd43dd8448eb211c80319c"
 COLLECTOR_TRACE = "1" * 32
+ZIPKIN_TRACE = "5982fe77008310cc80f1da5e10147519"
 # A command that takes longer hangs.
 COMMAND_SECONDS_MAX = 120
 LONG_SPANS = 200_000
@@ -169,11 +170,16 @@ def round_trips(tally, folder):
     """What was downloaded and imported into an empty server is the same trace."""
     source = harness.Server(folder)
     try:
-        for name in ("jaeger-ui.json", "collector.jsonl"):
+        for name in ("jaeger-ui.json", "collector.jsonl", "zipkin-v2-traces.json"):
             fanal("import", SAMPLES / name, "--to", url(source), folder=folder)
-        for form in ("otlp-json", "otlp-protobuf", "jaeger-json"):
-            # Its times have nanoseconds, which Jaeger's form has not.
-            traces = [JAEGER_TRACE] if form == "jaeger-json" else [JAEGER_TRACE, COLLECTOR_TRACE]
+        # Each with the traces that its form can carry without a loss.
+        forms = {
+            "otlp-json": [JAEGER_TRACE, COLLECTOR_TRACE, ZIPKIN_TRACE],
+            "otlp-protobuf": [JAEGER_TRACE, COLLECTOR_TRACE, ZIPKIN_TRACE],
+            "jaeger-json": [JAEGER_TRACE],
+            "zipkin-json": [ZIPKIN_TRACE],
+        }
+        for form, traces in forms.items():
             with tempfile.TemporaryDirectory(prefix="fanal-files-") as other:
                 target = harness.Server(other)
                 try:

@@ -224,6 +224,9 @@ fn what_cannot_be_read_is_told_with_its_place_and_after_what_came_before() {
     check(b"{\"data\":", 0, "at byte 8");
     check(b"{\"data\" 7}", 0, "a key has no value");
     check(b"{\"resourceMetrics\":[]}", 0, "OTLP metrics or logs in JSON");
+    check(br#"{"batches":[]}"#, 0, "ask for it with `Accept: application/protobuf`");
+    let alone = br#"{"traceId":"AQ==","spanId":"Ag==","operationName":"x","tags":[]}"#;
+    check(alone, 0, "a single span of Jaeger's outside of a trace");
     check(br#"{"a":"#, 0, "a key has no value");
     check(&ZIPKIN_V2[..ZIPKIN_V2.len() - 3], 3, "ends inside an object or a list");
     check(&COLLECTOR[..COLLECTOR.len() - 40], 2, "ends inside an object or a list");

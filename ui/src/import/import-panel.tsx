@@ -51,7 +51,12 @@ function FileState({ file }: { file: FileImport }) {
   const { state } = file;
   switch (state.step) {
     case 'waiting':
-      return <p class={styles.faint}>Waiting for its turn</p>;
+      return (
+        <div class={styles.sending}>
+          <span class={styles.waiting}>Waiting for its turn</span>
+          <StopButton file={file} />
+        </div>
+      );
     case 'sending':
       return <Sending file={file} share={state.share} />;
     case 'failed':
@@ -68,10 +73,16 @@ function Sending({ file, share }: { file: FileImport; share: number }) {
     <div class={styles.sending}>
       <progress max={100} value={percent} aria-label={`Sending ${file.name}`} />
       <span class={styles.percent}>{share < 1 ? `${percent} %` : 'storing …'}</span>
-      <button type="button" class={`${button.button} ${button.quiet} ${button.small}`} aria-label={`Stop ${file.name}`} onClick={() => stopImport(file.id)}>
-        Stop
-      </button>
+      <StopButton file={file} />
     </div>
+  );
+}
+
+function StopButton({ file }: { file: FileImport }) {
+  return (
+    <button type="button" class={`${button.button} ${button.quiet} ${button.small}`} aria-label={`Stop ${file.name}`} onClick={() => stopImport(file.id)}>
+      Stop
+    </button>
   );
 }
 

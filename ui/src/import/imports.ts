@@ -47,18 +47,22 @@ export function importFiles(files: readonly File[]): void {
   for (const file of files) {
     lastId += 1;
     const id = lastId;
+    const stopper = new AbortController();
+    stoppers.set(id, stopper);
     importsSignal.value = [...importsSignal.value, { id, name: file.name, bytes: file.size, state: { step: 'waiting' } }];
     queue = queue.then(async () => {
-      const result = await run(id, file);
+      const result = await run(id, file, stopper.signal);
       const target = result === null || !isWhole(result) ? null : placeOf(result);
       if (files.length === 1 && target !== null && place.value.path === from) navigate(target);
     });
   }
 }
 
-/** Stops an import that is under way. */
+/** Stops an import that is under way, or that waits for its turn. */
 export function stopImport(id: number): void {
   stoppers.get(id)?.abort();
+  const isWaiting = importsSignal.value.some((entry) => entry.id === id && entry.state.step === 'waiting');
+  if (isWaiting) change(id, { step: 'failed', failure: new ApiFailure('stopped', 'stopped before it was sent') });
 }
 
 /** Takes those that have ended off the page. */
@@ -66,11 +70,10 @@ export function forgetEnded(): void {
   importsSignal.value = importsSignal.value.filter(isUnderWay);
 }
 
-async function run(id: number, file: File): Promise<ImportResponse | null> {
-  const stopper = new AbortController();
-  stoppers.set(id, stopper);
+async function run(id: number, file: File, signal: AbortSignal): Promise<ImportResponse | null> {
   try {
-    const result = await uploadPatiently(id, file, stopper.signal);
+    if (signal.aborted) return null;
+    const result = await uploadPatiently(id, file, signal);
     change(id, { step: 'done', result });
     announce(`${file.name}: ${summaryOf(result)}`);
     return result;
@@ -91,7 +94,10 @@ async function uploadPatiently(id: number, file: File, signal: AbortSignal): Pro
       return await upload(file, (share) => change(id, { step: 'sending', share }), signal);
     } catch (cause) {
       if (asFailure(cause).kind !== 'overloaded') throw cause;
-      await new Promise((resolve) => setTimeout(resolve, pause));
+      await new Promise((resolve) => {
+        setTimeout(resolve, pause);
+        signal.addEventListener('abort', resolve);
+      });
     }
   }
   return upload(file, (share) => change(id, { step: 'sending', share }), signal);

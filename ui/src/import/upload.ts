@@ -8,6 +8,11 @@ import { withBase } from '../lib/base';
 /** Resolves with what came of the file; `onProgress` gets a share from 0 to 1. */
 export function upload(file: Blob, onProgress: (share: number) => void, signal: AbortSignal): Promise<ImportResponse> {
   return new Promise((resolve, reject) => {
+    const stopped = () => reject(new ApiFailure('stopped', 'stopped; what arrived before is stored'));
+    if (signal.aborted) {
+      stopped();
+      return;
+    }
     const request = new XMLHttpRequest();
     request.open('POST', withBase('/fanal/v1/import'));
     request.setRequestHeader('content-type', 'application/octet-stream');
@@ -19,7 +24,7 @@ export function upload(file: Blob, onProgress: (share: number) => void, signal: 
       else reject(failureOf(request));
     };
     request.onerror = () => reject(new ApiFailure('unreachable', 'the server does not answer, or closed the connection'));
-    request.onabort = () => reject(new ApiFailure('stopped', 'stopped; what arrived before is stored'));
+    request.onabort = stopped;
     signal.addEventListener('abort', () => request.abort());
     request.send(file);
   });

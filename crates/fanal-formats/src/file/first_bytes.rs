@@ -32,6 +32,7 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"PK\x03\x04", "a zip archive: unpack it first"),
     (b"PAR1", "a Parquet file, which Fanal writes and does not read: export as .jsonl or .binpb"),
     (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
     (b"%PDF", "a PDF document"),
     (b"\x7fELF", "a program"),
     (b"BZh", "compressed with bzip2: decompress it first"),
@@ -43,6 +44,9 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"<html", "a page of HTML, perhaps one that asks to log in"),
     (b"<", "XML or HTML"),
 ];
+
+/// Where a tar archive has its mark, and the mark.
+const TAR_MARK: (usize, &[u8]) = (257, b"ustar");
 
 /// Tells how a file that begins with `bytes` is to be read. More than 512 bytes are not needed; fewer are a whole file.
 pub fn detect(bytes: &[u8]) -> Result<Encoding, FileError> {
@@ -94,6 +98,9 @@ fn has_length(bytes: &[u8]) -> bool {
 }
 
 fn words(bytes: &[u8], text: &[u8]) -> String {
+    if bytes.get(TAR_MARK.0..).is_some_and(|bytes| bytes.starts_with(TAR_MARK.1)) {
+        return "a tar archive: unpack it first".to_owned();
+    }
     let is = |mark: &[u8]| bytes.starts_with(mark) || text.starts_with(mark);
     if let Some((_, words)) = OTHERS.iter().find(|(mark, _)| is(mark)) {
         return (*words).to_owned();
@@ -141,6 +148,7 @@ mod tests {
         check(b"", "the file is empty");
         check(b" \n ", "the file is empty");
         check(b"PK\x03\x04..", "a zip archive: unpack it first");
+        check(&[&[b'a', 0][..], &[0; 255], b"ustar\0"].concat(), "a tar archive: unpack it first");
         check(b"PAR1\x15\x04", "Parquet");
         check(b"\n<!DOCTYPE html>", "a page of HTML");
         check(b"hello\nworld", "text that begins with `hello`");

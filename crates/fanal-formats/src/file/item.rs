@@ -59,6 +59,7 @@ const KEY_CHARACTERS_MAX: usize = 40;
 enum Mark {
     ResourceSpans,
     JaegerId,
+    JaegerOperation,
     Spans,
     ZipkinId,
     ZipkinV1,
@@ -70,6 +71,7 @@ impl Mark {
         Some(match key {
             "resourceSpans" => Self::ResourceSpans,
             "traceID" => Self::JaegerId,
+            "operationName" => Self::JaegerOperation,
             "spans" => Self::Spans,
             "traceId" => Self::ZipkinId,
             "binaryAnnotations" => Self::ZipkinV1,
@@ -101,6 +103,8 @@ impl Keys {
             Some(ItemKind::OtlpRequest)
         } else if has(Mark::Spans) && (has(Mark::JaegerId) || !has(Mark::ZipkinId)) {
             Some(ItemKind::JaegerTrace)
+        } else if has(Mark::JaegerOperation) {
+            None
         } else if has(Mark::ZipkinV1) {
             Some(ItemKind::ZipkinV1Span)
         } else if has(Mark::ZipkinV2) {
@@ -117,6 +121,13 @@ impl Keys {
         let has = |key: &str| self.named.iter().any(|named| named == key);
         if has("resourceMetrics") || has("resourceLogs") {
             return "OTLP metrics or logs in JSON".to_owned();
+        }
+        if self.marks.contains(&Mark::JaegerOperation) {
+            return "a single span of Jaeger's outside of a trace".to_owned();
+        }
+        if has("batches") {
+            return "a trace of Tempo's in JSON: ask for it with `Accept: application/protobuf`"
+                .to_owned();
         }
         if has("traceEvents") {
             return "a recording of a browser's profiler".to_owned();

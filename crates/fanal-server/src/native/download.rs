@@ -16,6 +16,7 @@ use crate::state::App;
 use axum::extract::State;
 use axum::response::Response;
 use fanal_formats::otlp;
+use fanal_formats::zipkin::JsonSpan;
 use fanal_query::Trace;
 use http::header::CONTENT_DISPOSITION;
 use http::{HeaderValue, StatusCode, Uri};
@@ -27,16 +28,18 @@ enum Form {
     OtlpJson,
     OtlpProtobuf,
     JaegerJson,
+    ZipkinJson,
 }
 
 impl Form {
-    const ALL: [Self; 3] = [Self::OtlpJson, Self::OtlpProtobuf, Self::JaegerJson];
+    const ALL: [Self; 4] = [Self::OtlpJson, Self::OtlpProtobuf, Self::JaegerJson, Self::ZipkinJson];
 
     fn word(self) -> &'static str {
         match self {
             Self::OtlpJson => "otlp-json",
             Self::OtlpProtobuf => "otlp-protobuf",
             Self::JaegerJson => "jaeger-json",
+            Self::ZipkinJson => "zipkin-json",
         }
     }
 
@@ -58,6 +61,7 @@ impl Form {
             Self::OtlpJson => "otlp.json",
             Self::OtlpProtobuf => "otlp.pb",
             Self::JaegerJson => "jaeger.json",
+            Self::ZipkinJson => "zipkin.json",
         }
     }
 
@@ -74,6 +78,11 @@ impl Form {
                 let traces = [jaeger::trace::write(&shown)];
                 return answer::json_bytes(&JaegerEnvelope::new(traces, 0, Vec::new()), limits);
             }
+            Self::ZipkinJson => {
+                let spans: Vec<JsonSpan> =
+                    trace.spans.spans().map(|span| JsonSpan::of(&span)).collect();
+                return answer::json_bytes(&spans, limits);
+            }
         };
         answer::within_limit(bytes, limits)
     }
@@ -82,7 +91,7 @@ impl Form {
 /// A whole trace as a file for another tool, or for `POST /fanal/v1/import`.
 #[utoipa::path(get, tag = "native", path = "/fanal/v1/trace/{id}/download", params(
     ("id" = String, Path, description = "Trace id: 1 to 32 hex digits, dashes ignored"),
-    ("format" = Option<String>, Query, description = "`otlp-json` (the default), `otlp-protobuf` or `jaeger-json`"),
+    ("format" = Option<String>, Query, description = "`otlp-json` (the default), `otlp-protobuf`, `jaeger-json` or `zipkin-json`"),
 ), responses(
     (status = 200, description = "The file", content(
         (Object = "application/json"),

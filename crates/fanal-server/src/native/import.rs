@@ -208,9 +208,12 @@ impl Reading {
 }
 
 fn unreadable(error: &FileError) -> Refusal {
-    Refusal::invalid(match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
+    Refusal::invalid(match (error, error.source()) {
+        (FileError::ItemTooLong { .. }, _) => {
+            format!("{error}, or `fanal import`, which holds more")
+        }
+        (_, Some(cause)) => format!("{error}: {cause}"),
+        (_, None) => error.to_string(),
     })
 }
 

@@ -10,6 +10,7 @@ const FORMS = [
   { format: 'otlp-json', name: 'OTLP JSON', words: 'Everything, to read or to import again' },
   { format: 'otlp-protobuf', name: 'OTLP protobuf', words: 'Everything, in the fewest bytes' },
   { format: 'jaeger-json', name: 'Jaeger JSON', words: 'For Jaeger’s UI; times in microseconds' },
+  { format: 'zipkin-json', name: 'Zipkin JSON', words: 'For Zipkin’s UI; every value a text' },
 ] as const;
 
 export function DownloadMenu({ traceId }: { traceId: string }) {

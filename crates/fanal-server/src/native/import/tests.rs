@@ -19,10 +19,13 @@ async fn download(server: &Server, trace: &str, format: &str) -> Answer {
 #[tokio::test]
 async fn a_trace_goes_out_and_comes_back() {
     let source = Server::with_traces().await;
-    // Jaeger's form loses some of it, and the same every time; OTLP loses nothing.
-    for (format, also) in
-        [("otlp-json", "otlp-json"), ("otlp-protobuf", "otlp-json"), ("jaeger-json", "jaeger-json")]
-    {
+    // Jaeger's and Zipkin's forms lose some of it, and the same every time; OTLP loses nothing.
+    for (format, also) in [
+        ("otlp-json", "otlp-json"),
+        ("otlp-protobuf", "otlp-json"),
+        ("jaeger-json", "jaeger-json"),
+        ("zipkin-json", "zipkin-json"),
+    ] {
         for (trace, spans) in [(CHECKOUT, 3), (PING, 1)] {
             let target = Server::new();
             let file = download(&source, trace, format).await;
@@ -50,6 +53,7 @@ async fn a_download_has_its_name_and_type() {
     check("otlp-json", "application/json", "otlp.json").await;
     check("otlp-protobuf", "application/x-protobuf", "otlp.pb").await;
     check("jaeger-json", "application/json", "jaeger.json").await;
+    check("zipkin-json", "application/json", "zipkin.json").await;
     let path = format!("/fanal/v1/trace/{CHECKOUT}/download?format=xml");
     let message = "format `xml` is none of otlp-json, ";
     server.check_refusal(&path, http::StatusCode::BAD_REQUEST, Some("format"), message).await;
