@@ -70,7 +70,10 @@ fn run(action: Action) -> anyhow::Result<ExitCode> {
 
 fn import_files(args: &ImportArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    Ok(match runtime.block_on(import::run(args))? {
+    let outcome = runtime.block_on(import::run(args));
+    // A file that was given up may still be read from a pipe that stays open.
+    runtime.shutdown_background();
+    Ok(match outcome? {
         import::Outcome::Whole => ExitCode::SUCCESS,
         import::Outcome::SomeRejected => ExitCode::from(SOME_REJECTED),
         import::Outcome::Failed => ExitCode::FAILURE,
