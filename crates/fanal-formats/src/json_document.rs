@@ -4,8 +4,9 @@
 //! within some tens of bytes a byte of text, because lists are read as borrowed raw text first.
 
 use crate::decoded::{Refusal, RejectReason};
-use crate::draft::{DraftValue, RawText};
+use crate::draft::DraftValue;
 use crate::json::{Text, problem};
+use crate::json_value;
 use fanal_model::{ValueRef, nested};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -49,7 +50,7 @@ fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Fault> {
 pub(crate) fn value(raw: &RawValue) -> Result<Option<DraftValue<'_>>, Fault> {
     let mut out = Vec::new();
     Ok(match raw.get().as_bytes() {
-        [b'"', ..] => Some(DraftValue::Text(raw_text(text(raw)?))),
+        [b'"', ..] => Some(DraftValue::Text(json_value::raw(text(raw)?))),
         [b't', ..] => Some(DraftValue::Bool(true)),
         [b'f', ..] => Some(DraftValue::Bool(false)),
         [b'[', ..] => {
@@ -63,14 +64,6 @@ pub(crate) fn value(raw: &RawValue) -> Result<Option<DraftValue<'_>>, Fault> {
         [b'-' | b'0'..=b'9', ..] => Some(number(raw.get())),
         _ => None,
     })
-}
-
-/// A text as its bytes.
-pub(crate) fn raw_text(text: Cow<'_, str>) -> RawText<'_> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-    }
 }
 
 fn number(digits: &str) -> DraftValue<'_> {

@@ -15,8 +15,8 @@ use crate::json::{
     Integer, Text, body_text, decode_base64, decode_error, error_after, offset_in, problem,
     read_object,
 };
-use crate::json_document::{self, Fault, members, raw_text, text};
-use crate::json_value::Bounded;
+use crate::json_document::{self, Fault, members, text};
+use crate::json_value::{self, Bounded};
 use fanal_model::{SpanId, TraceId};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -221,7 +221,9 @@ fn read_span<'a>(
         }
         span.push_log(event);
     }
-    items(message.warnings).into_iter().for_each(|warning| span.push_warning(raw_text(warning.0)));
+    items(message.warnings)
+        .into_iter()
+        .for_each(|warning| span.push_warning(json_value::raw(warning.0)));
     Ok(())
 }
 
@@ -230,7 +232,7 @@ fn items<T, const MAX: usize>(list: Option<Bounded<T, MAX>>) -> Vec<T> {
 }
 
 fn raw_of(text: Option<Text<'_>>) -> RawText<'_> {
-    text.map(|text| raw_text(text.0)).unwrap_or_default()
+    text.map(|text| json_value::raw(text.0)).unwrap_or_default()
 }
 
 /// The nanoseconds of a field of microseconds; the field's range is that of 64 bits.
@@ -270,7 +272,7 @@ fn attribute(tag: TagMessage<'_>) -> Result<DraftAttribute<'_>, Fault> {
 fn value<'a>(kind: &str, raw: &'a RawValue) -> Result<DraftValue<'a>, Fault> {
     let spelled = if raw.get().starts_with('"') { text(raw)? } else { Cow::Borrowed(raw.get()) };
     let typed = match kind {
-        "string" => Some(DraftValue::Text(raw_text(spelled))),
+        "string" => Some(DraftValue::Text(json_value::raw(spelled))),
         "bool" => spelled.parse().ok().map(DraftValue::Bool),
         "int64" => integer(&spelled).map(DraftValue::Int),
         "float64" => spelled.parse().ok().map(DraftValue::Float),

@@ -3,7 +3,8 @@
 //! Used by the walk of segments, which keeps a segment whatever its objects hold. Knows none of the keys.
 
 use crate::draft::{DraftAttribute, DraftValue};
-use crate::json_document::{self, Member, raw_text};
+use crate::json_document::{self, Member};
+use crate::json_value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -25,5 +26,5 @@ pub(super) fn add<'a>(
     raw_value: &'a RawValue,
     into: &mut Vec<DraftAttribute<'a>>,
 ) {
-    into.extend(value(raw_value).map(|value| (raw_text(key.into()), value)));
+    into.extend(value(raw_value).map(|value| (json_value::raw(key.into()), value)));
 }
