@@ -274,3 +274,17 @@ pub fn not(value: &Value) -> Value {
         _ => Value::Nil,
     }
 }
+
+/// Whether two values make one group: the same type and the same value. NaN is in one group with itself.
+pub fn is_same_group(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Float(left), Value::Float(right)) => {
+            left.partial_cmp(right).map_or(left.is_nan() && right.is_nan(), Ordering::is_eq)
+        }
+        (Value::Array(left), Value::Array(right)) => {
+            let mut pairs = left.iter().zip(right);
+            left.len() == right.len() && pairs.all(|(left, right)| is_same_group(left, right))
+        }
+        _ => left == right,
+    }
+}

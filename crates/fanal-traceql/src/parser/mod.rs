@@ -17,6 +17,8 @@ use fanal_base::cast;
 
 pub(crate) use expression::level;
 pub use fold::{binary, existence, logical, unary};
+pub(crate) use metrics::{FUNCTIONS as METRICS_FUNCTIONS, SECOND_STAGES};
+pub use operand::combined;
 
 /// Most bytes of a query's text.
 pub const TEXT_BYTES_MAX: usize = 131_072;

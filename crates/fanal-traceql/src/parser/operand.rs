@@ -170,7 +170,7 @@ fn combine(operator: Operator, span: TextSpan, left: Operand, right: Operand) ->
                 let help = "put every operand in parentheses: `({ } | count() > 1) && ({ })`";
                 return Err(TextError::syntax(span, message).help(help));
             }
-            Some(Operand::Spansets { query: spansets(operator, left, right, span), is_bare })
+            Some(Operand::Spansets { query: combined(operator, left, right, span), is_bare })
         }
         (Operator { comparison: Some(operator), .. }, left, right) => {
             compared(operator, span, left, right)
@@ -188,7 +188,7 @@ fn combine(operator: Operator, span: TextSpan, left: Operand, right: Operand) ->
 }
 
 /// An operation between sets of spans: within one stage where both are nothing but filters.
-fn spansets(
+pub fn combined(
     operator: SpansetOperator,
     left: SpansetQuery,
     right: SpansetQuery,

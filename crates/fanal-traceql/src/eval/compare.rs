@@ -1,0 +1,110 @@
+//! `compare()`: which values some spans have more often than the others.
+
+use super::Warnings;
+use super::expression::keeps;
+use super::metrics::{Counted, Run};
+use super::series::{Label, Series, is_same, label_value, ordered, text};
+use crate::ast::{Attribute, AttributeScope, Compare, Intrinsic};
+use crate::value::Value;
+use fanal_base::cast;
+
+/// Values of an attribute that get a series where the query does not say.
+const TOP_DEFAULT: i64 = 10;
+
+/// Intrinsics that are compared.
+const INTRINSICS: [Intrinsic; 9] = [
+    Intrinsic::Name,
+    Intrinsic::Kind,
+    Intrinsic::Status,
+    Intrinsic::StatusMessage,
+    Intrinsic::RootName,
+    Intrinsic::RootServiceName,
+    Intrinsic::InstrumentationName,
+    Intrinsic::InstrumentationVersion,
+    Intrinsic::ChildCount,
+];
+
+/// Spans with one value of one attribute: the bucket of each.
+struct Counts {
+    label: Label,
+    buckets: Vec<usize>,
+}
+
+/// The series of a comparison.
+pub(super) fn series(
+    run: &mut Run<'_>,
+    arguments: &Compare,
+    counted: &[Counted<'_>],
+) -> Vec<Series> {
+    let (selection, baseline): (Vec<Counted<'_>>, Vec<Counted<'_>>) =
+        counted.iter().copied().partition(|counted| is_selected(arguments, counted, run.warnings));
+    let top = arguments.top.as_ref().map_or(TOP_DEFAULT, |top| top.item);
+    let top = usize::try_from(top).unwrap_or(0);
+    let mut series = side(run, "baseline", &baseline, top);
+    series.extend(side(run, "selection", &selection, top));
+    ordered(series)
+}
+
+fn is_selected(arguments: &Compare, counted: &Counted<'_>, warnings: &mut Warnings) -> bool {
+    let start = i128::from(counted.trace.spans[counted.position].start);
+    let is_within = arguments
+        .range
+        .is_none_or(|(from, to)| i128::from(from) < start && start <= i128::from(to));
+    keeps(&arguments.selection, counted.trace, counted.position, warnings) && is_within
+}
+
+/// The series of the spans of one side.
+fn side(run: &Run<'_>, side: &str, counted: &[Counted<'_>], top: usize) -> Vec<Series> {
+    let mut values: Vec<Counts> = Vec::new();
+    for span in counted {
+        for label in labels(span) {
+            let same = |known: &&mut Counts| {
+                is_same(std::slice::from_ref(&known.label), std::slice::from_ref(&label))
+            };
+            match values.iter_mut().find(same) {
+                Some(known) => known.buckets.push(span.bucket),
+                None => values.push(Counts { label, buckets: vec![span.bucket] }),
+            }
+        }
+    }
+    // By attribute, the most frequent first; of equally frequent ones the first by text.
+    values.sort_by_cached_key(|counts| {
+        let (key, value) = &counts.label;
+        (key.clone(), std::cmp::Reverse(counts.buckets.len()), text(value))
+    });
+    let mut series = Vec::new();
+    for of_attribute in values.chunk_by(|left, right| left.label.0 == right.label.0) {
+        let one = |kind: &str, label: Label, buckets: Vec<usize>| {
+            let kind = Value::String(kind.to_owned());
+            let count = |bucket: usize| buckets.iter().filter(|other| **other == bucket).count();
+            let labels = vec![("__meta_type".to_owned(), kind), label];
+            run.series(labels, |bucket| Some(cast::figure(cast::wide(count(bucket)))))
+        };
+        for counts in of_attribute.iter().take(top) {
+            series.push(one(side, counts.label.clone(), counts.buckets.clone()));
+        }
+        let nil = (of_attribute[0].label.0.clone(), Value::String("nil".to_owned()));
+        let all = of_attribute.iter().flat_map(|counts| counts.buckets.iter().copied()).collect();
+        series.push(one(&format!("{side}_total"), nil, all));
+    }
+    series
+}
+
+/// The attributes of a span that are compared, with their values.
+fn labels(counted: &Counted<'_>) -> Vec<Label> {
+    let span = &counted.trace.spans[counted.position];
+    let named = |scope, attributes: &[(String, fanal_model::Value)]| {
+        let name = |(name, _): &(String, fanal_model::Value)| Attribute::named(scope, name);
+        attributes.iter().map(name).collect::<Vec<_>>()
+    };
+    let mut fields: Vec<Attribute> = INTRINSICS.map(Attribute::Intrinsic).to_vec();
+    fields.extend(named(AttributeScope::Span, &span.attributes));
+    fields.extend(named(AttributeScope::Resource, &span.resource));
+    fields.extend(named(AttributeScope::Instrumentation, &span.scope));
+    let service = Attribute::named(AttributeScope::Resource, crate::ast::SERVICE_NAME);
+    if !fields.contains(&service) {
+        fields.push(service);
+    }
+    let value = |field: &Attribute| label_value(counted.context().field(field));
+    fields.iter().filter_map(|field| Some((field.to_string(), value(field)?))).collect()
+}
