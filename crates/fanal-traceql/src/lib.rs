@@ -22,4 +22,4 @@ pub use ast::Query;
 pub use check::{Checked, Warning, check, compile};
 pub use complete::{Completion, complete, lenient_filter};
 pub use error::{ErrorClass, TextError};
-pub use parser::parse;
+pub use parser::{parse, parse_attribute};

@@ -288,3 +288,6 @@ pub fn is_same_group(left: &Value, right: &Value) -> bool {
         _ => left == right,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -260,22 +260,4 @@ impl Expression {
             _ => false,
         }
     }
-
-    /// Calls `visit` for every field that is read, in the order of the text.
-    pub fn visit_attributes<'a>(&'a self, visit: &mut impl FnMut(&'a Attribute, TextSpan)) {
-        match &self.kind {
-            ExpressionKind::Static(_) => {}
-            ExpressionKind::Attribute(attribute) => visit(attribute, self.span),
-            ExpressionKind::Unary { operand, .. } | ExpressionKind::Existence { operand, .. } => {
-                operand.visit_attributes(visit);
-            }
-            ExpressionKind::Binary { left, right, .. } => {
-                left.visit_attributes(visit);
-                right.visit_attributes(visit);
-            }
-            ExpressionKind::Logical { operands, .. } => {
-                operands.iter().for_each(|operand| operand.visit_attributes(visit));
-            }
-        }
-    }
 }

@@ -8,6 +8,7 @@ mod attribute;
 mod expression;
 mod metrics;
 mod span;
+mod visit;
 
 pub use attribute::{Attribute, AttributeScope, Intrinsic, SERVICE_NAME};
 pub use expression::{

@@ -7,14 +7,18 @@ mod metrics;
 mod warnings;
 
 use crate::ast::{
-    Attribute, Body, Intrinsic, Keep, Located, Pipeline, Query, ScalarExpression, ScalarFilter,
-    SpansetExpression, SpansetOperator, SpansetQuery, Stage, TextSpan,
+    Attribute, BinaryOperator, Body, ExpressionKind, Intrinsic, Keep, Located, Pipeline, Query,
+    ScalarExpression, ScalarFilter, SpansetExpression, SpansetOperator, SpansetQuery, Stage,
+    TextSpan,
 };
 use crate::error::{ErrorClass, TextError};
 use crate::parser;
 
 pub use metrics::{COMPARE_TOP_MAX, GROUP_ATTRIBUTES_MAX, is_never_true};
 pub use warnings::Warning;
+
+/// Most regular expressions of a query: each costs time and memory before the first span is looked at.
+pub const PATTERNS_MAX: usize = 250;
 
 /// A query that can be answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +28,11 @@ impl Checked {
     /// The query.
     pub fn query(&self) -> &Query {
         &self.0
+    }
+
+    /// The query, to keep.
+    pub fn into_query(self) -> Query {
+        self.0
     }
 }
 
@@ -36,6 +45,7 @@ pub fn compile(text: &str) -> Result<(Checked, Vec<Warning>), TextError> {
 
 /// The query, if it can be answered. The error's place is known only where the query was parsed.
 pub fn check(query: Query) -> Result<Checked, TextError> {
+    patterns(&query)?;
     match &query.body {
         Body::Search(search) => spanset_query(search)?,
         Body::Metrics(metrics) => metrics::metrics_query(metrics)?,
@@ -59,6 +69,25 @@ fn unsupported(span: TextSpan, message: impl Into<String>) -> TextError {
 }
 
 type Check = Result<(), TextError>;
+
+/// Refuses more regular expressions than are allowed, before any is compiled.
+fn patterns(query: &Query) -> Check {
+    let mut spans = Vec::new();
+    query.visit_expressions(&mut |expression| {
+        expression.visit(&mut |part| {
+            if matches!(
+                part.kind,
+                ExpressionKind::Binary { operator: BinaryOperator::Regex(_), .. }
+            ) {
+                spans.push(part.span);
+            }
+        });
+    });
+    let Some(span) = spans.get(PATTERNS_MAX) else { return Ok(()) };
+    let message =
+        format!("the query has {} regular expressions, {PATTERNS_MAX} are allowed", spans.len());
+    Err(TextError::new(ErrorClass::Limit, *span, message).help("join alternatives with `|` in one"))
+}
 
 fn spanset_query(query: &SpansetQuery) -> Check {
     match query {

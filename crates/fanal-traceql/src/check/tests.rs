@@ -1,6 +1,6 @@
 //! What is refused and why, and what is warned about.
 
-use super::compile;
+use super::{PATTERNS_MAX, compile};
 use crate::error::ErrorClass;
 
 fn passes(text: &str) {
@@ -105,6 +105,15 @@ fn metrics_must_make_sense() {
     passes("{ } | rate() by (.a,.b,.c,.d,.e)");
     passes("{ } | avg_over_time(name)");
     passes("({ } | rate()) - -3 | topk(1) > 5");
+}
+
+#[test]
+fn patterns_are_limited() {
+    let query =
+        |count: usize| format!("{{ name =~ \"a\"{} }}", " || .a !~ \"b\"".repeat(count - 1));
+    passes(&query(PATTERNS_MAX));
+    let message = "the query has 251 regular expressions, 250 are allowed";
+    check(&query(PATTERNS_MAX + 1), ErrorClass::Limit, message);
 }
 
 #[test]

@@ -41,3 +41,6 @@ impl Warnings {
         }
     }
 }
+
+#[cfg(test)]
+mod exemplar_tests;

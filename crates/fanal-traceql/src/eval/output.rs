@@ -2,10 +2,7 @@
 
 use super::expression::Context;
 use super::trace::Trace;
-use crate::ast::{
-    Attribute, Body, Expression, Intrinsic, Pipeline, Query, ScalarExpression, SpansetExpression,
-    SpansetQuery, Stage,
-};
+use crate::ast::{Attribute, Body, Intrinsic, Pipeline, Query, SpansetQuery, Stage};
 use crate::value::Value;
 use fanal_model::{SpanId, Value as ModelValue};
 
@@ -69,34 +66,13 @@ fn of_query<'a>(query: &'a SpansetQuery, fields: &mut Vec<&'a Attribute>) {
 
 fn of_pipeline<'a>(pipeline: &'a Pipeline, fields: &mut Vec<&'a Attribute>) {
     for stage in &pipeline.stages {
-        match stage {
-            Stage::Spansets(spansets) => of_spansets(spansets, fields),
-            Stage::ScalarFilter(filter) => {
-                if let ScalarExpression::Aggregate(aggregate) = &filter.left {
-                    aggregate.argument.iter().for_each(|argument| of_expression(argument, fields));
-                }
-            }
-            Stage::GroupBy(key) => of_expression(key, fields),
-            Stage::Coalesce => {}
-            Stage::Select(selected) => selected.iter().for_each(|field| add(fields, &field.item)),
+        stage.visit_expressions(&mut |expression| {
+            expression.visit_attributes(&mut |field, _| add(fields, field));
+        });
+        if let Stage::Select(selected) = stage {
+            selected.iter().for_each(|field| add(fields, &field.item));
         }
     }
-}
-
-fn of_spansets<'a>(spansets: &'a SpansetExpression, fields: &mut Vec<&'a Attribute>) {
-    match spansets {
-        SpansetExpression::Filter(filter) => {
-            filter.expression.iter().for_each(|expression| of_expression(expression, fields));
-        }
-        SpansetExpression::Operation { left, right, .. } => {
-            of_spansets(left, fields);
-            of_spansets(right, fields);
-        }
-    }
-}
-
-pub(super) fn of_expression<'a>(expression: &'a Expression, fields: &mut Vec<&'a Attribute>) {
-    expression.visit_attributes(&mut |field, _| add(fields, field));
 }
 
 /// A span with these fields. Of several fields with one key, the first that the span has is shown.

@@ -10,7 +10,7 @@ mod operand;
 mod pipeline;
 mod statics;
 
-use crate::ast::{Body, Query, TextSpan};
+use crate::ast::{Attribute, Body, Query, TextSpan};
 use crate::error::{ErrorClass, TextError};
 use crate::lexer::{self, Token, TokenKind};
 use fanal_base::cast;
@@ -31,24 +31,33 @@ pub fn parse(text: &str) -> Result<Query, TextError> {
     parse_unlocated(text).map_err(|error| error.located(text))
 }
 
-fn parse_unlocated(text: &str) -> Result<Query, TextError> {
-    if text.len() > TEXT_BYTES_MAX {
-        let message = format!(
-            "the text has {} bytes, {TEXT_BYTES_MAX} are allowed: ask for less at once",
-            text.len()
-        );
-        return Err(TextError::new(ErrorClass::Limit, TextSpan::default(), message));
-    }
-    let mut parser = Parser { text, tokens: lexer::tokens(text)?, at: 0, depth: 0 };
+/// The field that a text is: an attribute with its scope, or an intrinsic in either spelling.
+pub fn parse_attribute(text: &str) -> Result<Attribute, TextError> {
+    let parse = || {
+        let mut parser = Parser::new(text)?;
+        let attribute = parser.attribute()?.item;
+        if parser.peek().kind == TokenKind::End {
+            return Ok(attribute);
+        }
+        Err(parser.unexpected("the end behind the field"))
+    };
+    parse().map_err(|error| error.located(text))
+}
+
+fn parse_unlocated(text: &str) -> Parsed<Query> {
+    let mut parser = Parser::new(text)?;
     let body = parser.body()?;
-    let mut hints = Vec::new();
+    let mut hints = None;
     while parser.is_word("with") {
-        hints = parser.hints()?;
+        hints = Some(parser.hints()?);
     }
-    if parser.peek().kind != TokenKind::End {
-        return Err(parser.trailing(&body));
+    if parser.peek().kind == TokenKind::End {
+        return Ok(Query { body, hints: hints.unwrap_or_default() });
     }
-    Ok(Query { body, hints })
+    Err(match hints {
+        Some(_) => parser.unexpected("`with` or the end"),
+        None => parser.trailing(&body),
+    })
 }
 
 /// A position in the tokens of a text.
@@ -68,7 +77,18 @@ struct Deep<T> {
 
 type Parsed<T> = Result<T, TextError>;
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    fn new(text: &'a str) -> Parsed<Self> {
+        if text.len() > TEXT_BYTES_MAX {
+            let message = format!(
+                "the text has {} bytes, {TEXT_BYTES_MAX} are allowed: ask for less at once",
+                text.len()
+            );
+            return Err(TextError::new(ErrorClass::Limit, TextSpan::default(), message));
+        }
+        Ok(Self { text, tokens: lexer::tokens(text)?, at: 0, depth: 0 })
+    }
+
     fn peek(&self) -> &Token {
         &self.tokens[self.at]
     }

@@ -1,6 +1,6 @@
 //! What parses, what does not, and how the reason reads.
 
-use super::{DEPTH_MAX, TEXT_BYTES_MAX, parse};
+use super::{DEPTH_MAX, TEXT_BYTES_MAX, parse, parse_attribute};
 use crate::error::ErrorClass;
 
 fn parses(text: &str) {
@@ -177,6 +177,7 @@ fn what_is_not_of_the_grammar_fails() {
         "{ .a } with ()",
         "{ .a } with (sample=.b)",
         "{ .a } with sample=1",
+        "{ .a } with (x=1) | rate()",
         "({ .a } | count() > 1) && { .b }",
         "({ .a } | count() > 1) | { .b }",
         "({ .a } | count() > 1) | rate()",
@@ -312,6 +313,34 @@ fn errors_outside_filters_do_too() {
     assert_eq!(
         error,
         "syntax error at line 2, column 6: `08` begins with 0 and has a digit 8 or 9"
+    );
+}
+
+#[test]
+fn fields_stand_alone() {
+    let check = |text: &str, expect: &str| {
+        let shown = match parse_attribute(text) {
+            Ok(attribute) => attribute.to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(shown, expect, "{text}");
+    };
+    check(" resource.service.name ", "resource.service.name");
+    check("span.\"a b\"", "span.\"a b\"");
+    check(".a/b", ".a/b");
+    check("trace:rootService", "rootServiceName");
+    check(
+        "foo",
+        "syntax error at line 1, column 1: `foo` is no field and no value; an attribute begins with a point or a scope, `.foo` or `span.foo`, and a text stands in quotes",
+    );
+    check(
+        ".a = 1",
+        "syntax error at line 1, column 4: expected the end behind the field, found `=`",
+    );
+    check("\"a\"", "syntax error at line 1, column 1: expected an attribute, found `\"a\"`");
+    check(
+        "",
+        "syntax error at line 1, column 1: expected an attribute, found the end of the query",
     );
 }
 
