@@ -7,6 +7,9 @@ use crate::ast::TextSpan;
 use fanal_base::{ErrorKind, cast};
 use std::fmt;
 
+/// Most characters of a message: texts of the asker that it repeats may be long.
+const MESSAGE_CHARACTERS_MAX: usize = 300;
+
 /// Most characters of a line that [`TextError::render`] shows.
 const SHOWN_CHARACTERS_MAX: usize = 120;
 
@@ -52,7 +55,7 @@ impl ErrorClass {
 
 impl TextError {
     pub(crate) fn new(class: ErrorClass, span: TextSpan, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), help: None, span, position: None }
+        Self { class, message: bounded(message.into()), help: None, span, position: None }
     }
 
     pub(crate) fn syntax(span: TextSpan, message: impl Into<String>) -> Self {
@@ -60,7 +63,7 @@ impl TextError {
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(bounded(help.into()));
         self
     }
 
@@ -101,6 +104,15 @@ impl TextError {
         let Self { class, message, .. } = self;
         format!("{}: {message}\n{place} | {shown}\n{margin} | {mark}{help}", class.as_str())
     }
+}
+
+/// A text without what is beyond the limit.
+fn bounded(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MESSAGE_CHARACTERS_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 impl fmt::Display for TextError {

@@ -1,8 +1,15 @@
 //! What a misspelt word was probably meant to be.
 
+/// Longest word that is compared: known ones are shorter.
+const CHARACTERS_MAX: usize = 40;
+
 /// The known word nearest to `word`, if it is near enough to be meant: at most a third of its letters differ.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let room = word.chars().count().div_ceil(3);
+    let length = word.chars().count();
+    if length > CHARACTERS_MAX {
+        return None;
+    }
+    let room = length.div_ceil(3);
     known
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
@@ -50,5 +57,6 @@ mod tests {
         check("rat", Some("rate"));
         check("foo", None);
         check("", None);
+        check(&"rate".repeat(50_000), None);
     }
 }

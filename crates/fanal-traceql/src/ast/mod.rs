@@ -1,8 +1,8 @@
 //! The query as a tree: what the parser builds and everything else reads.
 //!
 //! Constant subexpressions are folded and redundant parentheses are gone, so that equal trees are equal questions.
-//! Where a part stood in the text does not take part in comparisons ([`TextSpan`]). No tree is deeper than
-//! [`crate::parser::DEPTH_MAX`], so walking one may recurse.
+//! Where a part stood in the text does not take part in comparisons ([`TextSpan`]). No expression and no operation between
+//! sets or metrics nests deeper than [`crate::parser::DEPTH_MAX`], so that walks may recurse.
 
 mod attribute;
 mod expression;

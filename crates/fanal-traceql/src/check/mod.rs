@@ -9,30 +9,40 @@ mod warnings;
 use crate::ast::{
     Attribute, BinaryOperator, Body, ExpressionKind, Intrinsic, Keep, Located, Pipeline, Query,
     ScalarExpression, ScalarFilter, SpansetExpression, SpansetOperator, SpansetQuery, Stage,
-    TextSpan,
+    Static, TextSpan,
 };
 use crate::error::{ErrorClass, TextError};
 use crate::parser;
+use crate::regex::Pattern;
+use std::collections::BTreeMap;
 
 pub use metrics::{COMPARE_TOP_MAX, GROUP_ATTRIBUTES_MAX, is_never_true};
 pub use warnings::Warning;
 
-/// Most regular expressions of a query: each costs time and memory before the first span is looked at.
+/// Most different regular expressions of a query: each costs time and memory before the first span is looked at.
 pub const PATTERNS_MAX: usize = 250;
 
 /// A query that can be answered.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Checked(Query);
+#[derive(Debug, Clone)]
+pub struct Checked {
+    query: Query,
+    patterns: BTreeMap<String, Pattern>,
+}
 
 impl Checked {
     /// The query.
     pub fn query(&self) -> &Query {
-        &self.0
+        &self.query
     }
 
     /// The query, to keep.
     pub fn into_query(self) -> Query {
-        self.0
+        self.query
+    }
+
+    /// The compiled form of a pattern that the query has.
+    pub fn pattern(&self, text: &str) -> Option<&Pattern> {
+        self.patterns.get(text)
     }
 }
 
@@ -45,7 +55,6 @@ pub fn compile(text: &str) -> Result<(Checked, Vec<Warning>), TextError> {
 
 /// The query, if it can be answered. The error's place is known only where the query was parsed.
 pub fn check(query: Query) -> Result<Checked, TextError> {
-    patterns(&query)?;
     match &query.body {
         Body::Search(search) => spanset_query(search)?,
         Body::Metrics(metrics) => metrics::metrics_query(metrics)?,
@@ -57,7 +66,7 @@ pub fn check(query: Query) -> Result<Checked, TextError> {
             .help("compare inside of the pipeline: `{ } | count() > 3`"));
         }
     }
-    Ok(Checked(query))
+    Ok(Checked { patterns: patterns(&query)?, query })
 }
 
 fn invalid(span: TextSpan, message: impl Into<String>) -> TextError {
@@ -70,23 +79,34 @@ fn unsupported(span: TextSpan, message: impl Into<String>) -> TextError {
 
 type Check = Result<(), TextError>;
 
-/// Refuses more regular expressions than are allowed, before any is compiled.
-fn patterns(query: &Query) -> Check {
-    let mut spans = Vec::new();
+/// The regular expressions of a query, compiled. More than are allowed are refused before any is.
+fn patterns(query: &Query) -> Result<BTreeMap<String, Pattern>, TextError> {
+    let mut texts: BTreeMap<&str, TextSpan> = BTreeMap::new();
     query.visit_expressions(&mut |expression| {
         expression.visit(&mut |part| {
-            if matches!(
-                part.kind,
-                ExpressionKind::Binary { operator: BinaryOperator::Regex(_), .. }
-            ) {
-                spans.push(part.span);
+            if let ExpressionKind::Binary { operator: BinaryOperator::Regex(_), right, .. } =
+                &part.kind
+                && let Some(Static::String(text)) = right.as_static()
+            {
+                texts.entry(text).or_insert(right.span);
             }
         });
     });
-    let Some(span) = spans.get(PATTERNS_MAX) else { return Ok(()) };
-    let message =
-        format!("the query has {} regular expressions, {PATTERNS_MAX} are allowed", spans.len());
-    Err(TextError::new(ErrorClass::Limit, *span, message).help("join alternatives with `|` in one"))
+    if texts.len() > PATTERNS_MAX {
+        let last = texts.values().max_by_key(|span| span.start).copied().unwrap_or_default();
+        let count = texts.len();
+        let message =
+            format!("the query has {count} regular expressions, {PATTERNS_MAX} are allowed");
+        let error = TextError::new(ErrorClass::Limit, last, message);
+        return Err(error.help("join alternatives with `|` in one"));
+    }
+    let compile = |(text, span): (&str, TextSpan)| match Pattern::compile(text) {
+        Ok(pattern) => Ok((text.to_owned(), pattern)),
+        Err(error) => {
+            Err(invalid(span, format!("this regular expression does not compile: {error}")))
+        }
+    };
+    texts.into_iter().map(compile).collect()
 }
 
 fn spanset_query(query: &SpansetQuery) -> Check {

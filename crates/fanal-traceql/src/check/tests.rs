@@ -109,11 +109,13 @@ fn metrics_must_make_sense() {
 
 #[test]
 fn patterns_are_limited() {
-    let query =
-        |count: usize| format!("{{ name =~ \"a\"{} }}", " || .a !~ \"b\"".repeat(count - 1));
+    let query = |count: usize| {
+        let patterns: Vec<String> = (0..count).map(|n| format!("name =~ \"{n}\"")).collect();
+        format!("{{ {} || name !~ \"0\" }}", patterns.join(" || "))
+    };
     passes(&query(PATTERNS_MAX));
     let message = "the query has 251 regular expressions, 250 are allowed";
-    check(&query(PATTERNS_MAX + 1), ErrorClass::Limit, message);
+    assert_eq!(compile(&query(PATTERNS_MAX + 1)).expect_err("too many").message, message);
 }
 
 #[test]
@@ -192,6 +194,9 @@ fn differences_are_warned_about() {
         "{ } | avg_over_time(name)",
         &["avg_over_time(name) computes with numbers, and this is a string"],
     );
+    let many: Vec<String> = (0..30).map(|number| format!(".a{number} = nil")).collect();
+    let many = compile(&format!("{{ {} }}", many.join(" && "))).expect("valid").1;
+    assert_eq!((many.len(), many[20].message.as_str()), (21, "10 more warnings are not shown"));
     warns("{ } with (most_recent=true, exemplars=5, sample=0.1)", &[]);
     warns(
         "{ } with (x=1, sample=2)",

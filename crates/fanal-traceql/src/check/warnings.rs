@@ -10,6 +10,10 @@ use crate::ast::{
 };
 use crate::lexer::{self, TokenKind};
 use crate::types::ValueType;
+use std::collections::BTreeSet;
+
+/// Most warnings of a query.
+const WARNINGS_MAX: usize = 20;
 
 /// What the asker of a query should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +35,15 @@ pub(super) fn of(query: &Query, text: &str) -> Vec<Warning> {
     query.hints.iter().for_each(|hint| found.hint(hint));
     found.mixed_operators(text);
     found.0.sort_by_key(|warning| warning.span.start);
-    let mut seen: Vec<Warning> = Vec::new();
-    for warning in found.0 {
-        if seen.iter().all(|other| other.message != warning.message) {
-            seen.push(warning);
-        }
+    let mut seen = BTreeSet::new();
+    found.0.retain(|warning| seen.insert(warning.message.clone()));
+    let more = found.0.len().saturating_sub(WARNINGS_MAX);
+    if let Some(first) = found.0.get(WARNINGS_MAX).map(|warning| warning.span).filter(|_| more > 0)
+    {
+        found.0.truncate(WARNINGS_MAX);
+        found.add(first, format!("{more} more warnings are not shown"));
     }
-    seen
+    found.0
 }
 
 #[derive(Default)]

@@ -29,6 +29,7 @@ fn repaired(text: &str) -> String {
     let tokens = scan(text).tokens;
     let mut pieces: Vec<String> = Vec::new();
     let mut open: Vec<&str> = Vec::new();
+    let mut filters = 0_usize;
     for (index, token) in tokens.iter().enumerate() {
         let piece = &text[cast::index(token.span.start)..cast::index(token.span.end)];
         let TokenKind::Symbol(symbol) = token.kind else {
@@ -37,21 +38,23 @@ fn repaired(text: &str) -> String {
         };
         if symbol == "|" {
             pieces.extend(open.drain(..).rev().map(str::to_owned));
+            filters = 0;
         }
         pieces.push(piece.to_owned());
         match symbol {
-            "{" => open.push("}"),
+            "{" => {
+                open.push("}");
+                filters += 1;
+            }
             "(" => open.push(")"),
-            "}" | ")" => drop(open.pop()),
+            "}" | ")" => filters -= usize::from(open.pop() == Some("}")),
             _ => {}
         }
         let next = tokens.get(index + 1).map(|next| &next.kind);
         let is_last = matches!(next, None | Some(TokenKind::Symbol("}" | ")" | "&&" | "||" | "|")));
         match symbol {
             "&&" | "||" if is_last => pieces.push("true".to_owned()),
-            "=" | "!=" | "<" | "<=" | ">" | ">=" | "=~" | "!~"
-                if is_last && open.contains(&"}") =>
-            {
+            "=" | "!=" | "<" | "<=" | ">" | ">=" | "=~" | "!~" if is_last && filters > 0 => {
                 pieces.pop();
                 drop_field(&mut pieces);
                 pieces.push("true".to_owned());

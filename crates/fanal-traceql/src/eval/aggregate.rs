@@ -1,6 +1,6 @@
 //! Numbers of a set of spans.
 
-use super::Warnings;
+use super::State;
 use super::expression::Context;
 use super::trace::Trace;
 use crate::ast::{Aggregate, AggregateFunction};
@@ -12,14 +12,14 @@ pub(super) fn value(
     aggregate: &Aggregate,
     trace: &Trace,
     spans: &[usize],
-    warnings: &mut Warnings,
+    state: &mut State<'_>,
 ) -> Option<Value> {
     let Some(argument) = &aggregate.argument else {
         return Some(Value::Int(i64::try_from(spans.len()).unwrap_or(i64::MAX)));
     };
     let values: Vec<Value> = spans
         .iter()
-        .map(|&position| Context::outside(trace, position).value(argument, warnings))
+        .map(|&position| Context::outside(trace, position).value(argument, state))
         .filter(|value| value.as_float().is_some())
         .collect();
     of_numbers(aggregate.function, &values)

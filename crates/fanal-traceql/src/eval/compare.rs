@@ -1,6 +1,6 @@
 //! `compare()`: which values some spans have more often than the others.
 
-use super::Warnings;
+use super::State;
 use super::expression::keeps;
 use super::metrics::{Counted, Run};
 use super::series::{Label, Series, is_same, label_value, ordered, text};
@@ -36,8 +36,9 @@ pub(super) fn series(
     arguments: &Compare,
     counted: &[Counted<'_>],
 ) -> Vec<Series> {
+    let state = &mut run.state;
     let (selection, baseline): (Vec<Counted<'_>>, Vec<Counted<'_>>) =
-        counted.iter().copied().partition(|counted| is_selected(arguments, counted, run.warnings));
+        counted.iter().copied().partition(|counted| is_selected(arguments, counted, state));
     let top = arguments.top.as_ref().map_or(TOP_DEFAULT, |top| top.item);
     let top = usize::try_from(top).unwrap_or(0);
     let mut series = side(run, "baseline", &baseline, top);
@@ -45,12 +46,12 @@ pub(super) fn series(
     ordered(series)
 }
 
-fn is_selected(arguments: &Compare, counted: &Counted<'_>, warnings: &mut Warnings) -> bool {
+fn is_selected(arguments: &Compare, counted: &Counted<'_>, state: &mut State<'_>) -> bool {
     let start = i128::from(counted.trace.spans[counted.position].start);
     let is_within = arguments
         .range
         .is_none_or(|(from, to)| i128::from(from) < start && start <= i128::from(to));
-    keeps(&arguments.selection, counted.trace, counted.position, warnings) && is_within
+    keeps(&arguments.selection, counted.trace, counted.position, state) && is_within
 }
 
 /// The series of the spans of one side.

@@ -1,7 +1,7 @@
 //! Spans as examples of the series that they count in.
 
 use super::metrics::{Histogram, Observation, bound, unit};
-use super::output::{add, fields_of};
+use super::output::fields_of_metrics;
 use super::series::{Exemplar, Label, NAME_KEY, Series, is_same};
 use super::time::Buckets;
 use crate::ast::{Attribute, Hint, Intrinsic, MetricsFunction, MetricsPipeline, Static};
@@ -98,9 +98,7 @@ fn labels_of(
 
 /// The fields that the query mentions and the span has.
 fn fields(observation: &Observation<'_>, query: &MetricsPipeline) -> Vec<(String, Value)> {
-    let mut fields = fields_of(&query.pipeline);
-    query.aggregate.by.iter().for_each(|field| add(&mut fields, &field.item));
-    query.aggregate.function.argument().iter().for_each(|field| add(&mut fields, &field.item));
+    let mut fields = fields_of_metrics(query);
     fields.retain(|field| **field != Attribute::Intrinsic(Intrinsic::TraceId));
     let context = observation.counted.context();
     let fields = fields.into_iter().map(|field| (field.to_string(), context.field(field)));

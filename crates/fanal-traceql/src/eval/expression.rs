@@ -1,12 +1,11 @@
 //! The value of an expression for one span, and whether a filter keeps a span.
 
-use super::Warnings;
+use super::State;
 use super::trace::{Event, Link, Span, Trace, find};
 use crate::ast::{
     Attribute, AttributeScope, BinaryOperator, ComparisonOperator, Expression, ExpressionKind,
     Filter, Intrinsic, LogicalOperator, RegexOperator, SERVICE_NAME, Static, UnaryOperator,
 };
-use crate::regex::Pattern;
 use crate::value::{self, Value};
 use fanal_model::Value as ModelValue;
 
@@ -36,7 +35,7 @@ pub(super) fn keeps(
     filter: &Filter,
     trace: &Trace,
     position: usize,
-    warnings: &mut Warnings,
+    state: &mut State<'_>,
 ) -> bool {
     let Some(expression) = &filter.expression else { return true };
     let choices = |count: usize| match count {
@@ -48,7 +47,7 @@ pub(super) fn keeps(
     for &event in &choices(span.events.len()) {
         for &link in &choices(span.links.len()) {
             let context = Context { trace, position, event, link };
-            is_kept |= context.value(expression, warnings).is_true();
+            is_kept |= context.value(expression, state).is_true();
         }
     }
     is_kept
@@ -65,12 +64,12 @@ impl<'a> Context<'a> {
     }
 
     /// The value of an expression. Every operand is computed: the order of conditions must not matter.
-    pub(super) fn value(&self, expression: &Expression, warnings: &mut Warnings) -> Value {
+    pub(super) fn value(&self, expression: &Expression, state: &mut State<'_>) -> Value {
         match &expression.kind {
             ExpressionKind::Static(value) => Value::from(value),
             ExpressionKind::Attribute(attribute) => self.field(attribute),
             ExpressionKind::Unary { operator, operand } => {
-                let operand = self.value(operand, warnings);
+                let operand = self.value(operand, state);
                 match operator {
                     UnaryOperator::Not => value::not(&operand),
                     UnaryOperator::Negate => value::negate(&operand),
@@ -79,18 +78,16 @@ impl<'a> Context<'a> {
             ExpressionKind::Existence { operand, is_present } => {
                 let is_absent =
                     operand.as_attribute().is_some_and(|field| self.is_of_absent(field));
-                let is_nil = self.value(operand, warnings) == Value::Nil;
+                let is_nil = self.value(operand, state) == Value::Nil;
                 Value::Bool(!is_absent && is_nil != *is_present)
             }
             ExpressionKind::Binary { operator, left, right } => {
-                let values = (self.value(left, warnings), self.value(right, warnings));
-                binary(*operator, left, right, &values, warnings)
+                let values = (self.value(left, state), self.value(right, state));
+                binary(*operator, left, right, &values, state)
             }
             ExpressionKind::Logical { operator, operands } => {
-                let values: Vec<bool> = operands
-                    .iter()
-                    .map(|operand| self.value(operand, warnings).is_true())
-                    .collect();
+                let values: Vec<bool> =
+                    operands.iter().map(|operand| self.value(operand, state).is_true()).collect();
                 Value::Bool(match operator {
                     LogicalOperator::And => values.iter().all(|is_true| *is_true),
                     LogicalOperator::Or => values.iter().any(|is_true| *is_true),
@@ -231,12 +228,12 @@ fn binary(
     left: &Expression,
     right: &Expression,
     values: &(Value, Value),
-    warnings: &mut Warnings,
+    state: &mut State<'_>,
 ) -> Value {
     match operator {
         BinaryOperator::Arithmetic(operator) => value::arithmetic(operator, &values.0, &values.1)
             .unwrap_or_else(|_| {
-                warnings.divisions_by_zero += 1;
+                state.warnings.divisions_by_zero += 1;
                 Value::Nil
             }),
         BinaryOperator::Comparison(operator) => {
@@ -244,12 +241,11 @@ fn binary(
         }
         BinaryOperator::Regex(operator) => {
             let is_negated = operator == RegexOperator::MatchesNot;
-            let holds = match right.as_static() {
-                // The check has seen that it compiles.
-                Some(Static::String(pattern)) => Pattern::compile(pattern)
-                    .is_ok_and(|pattern| pattern.holds(is_negated, &values.0)),
-                _ => false,
+            let pattern = match right.as_static() {
+                Some(Static::String(text)) => state.query.pattern(text),
+                _ => None,
             };
+            let holds = pattern.is_some_and(|pattern| pattern.holds(is_negated, &values.0));
             Value::Bool(holds)
         }
     }

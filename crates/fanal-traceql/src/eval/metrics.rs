@@ -6,7 +6,7 @@ use super::pipeline::run;
 use super::series::{Label, NAME_KEY, Series, is_same, label_value, ordered};
 use super::time::Buckets;
 use super::trace::Trace;
-use super::{Warnings, compare, second};
+use super::{State, Warnings, compare, second};
 use crate::ast::{
     Attribute, Body, Located, MetricsExpression, MetricsFunction, MetricsPipeline, OverTime,
 };
@@ -26,10 +26,11 @@ pub fn metrics(
     exemplars: usize,
     warnings: &mut Warnings,
 ) -> Vec<Series> {
-    let Body::Metrics(query) = &query.query().body else { return Vec::new() };
-    let mut run = Run { traces, buckets, exemplars, warnings };
-    let series = run.expression(&query.expression);
-    second::stages(&query.second, series)
+    let Body::Metrics(metrics) = &query.query().body else { return Vec::new() };
+    let state = State { query, warnings };
+    let mut run = Run { traces, buckets, exemplars, state };
+    let series = run.expression(&metrics.expression);
+    second::stages(&metrics.second, series)
 }
 
 /// One evaluation.
@@ -37,7 +38,7 @@ pub(super) struct Run<'a> {
     pub(super) traces: &'a [Trace],
     pub(super) buckets: &'a Buckets,
     pub(super) exemplars: usize,
-    pub(super) warnings: &'a mut Warnings,
+    pub(super) state: State<'a>,
 }
 
 /// A span that counts.
@@ -98,7 +99,7 @@ impl<'a> Run<'a> {
     fn counted(&mut self, query: &MetricsPipeline) -> Vec<Counted<'a>> {
         let mut counted = Vec::new();
         for trace in self.traces {
-            let spansets = run(&query.pipeline, trace, self.warnings);
+            let spansets = run(&query.pipeline, trace, &mut self.state);
             let mut spans: Vec<usize> =
                 spansets.into_iter().flat_map(|spanset| spanset.spans).collect();
             spans.sort_unstable();

@@ -17,6 +17,8 @@ mod time;
 mod trace;
 mod tree;
 
+use crate::check::Checked;
+
 pub use exemplar::{EXEMPLARS_MAX, exemplar_count};
 pub use metrics::metrics;
 pub use output::{SpanOutput, fields, span_output};
@@ -30,6 +32,12 @@ pub use trace::{Event, Link, Span, Trace};
 pub struct Warnings {
     /// Whole numbers that were divided by zero, each of which gave nil.
     pub divisions_by_zero: u64,
+}
+
+/// What every step of an evaluation needs.
+struct State<'a> {
+    query: &'a Checked,
+    warnings: &'a mut Warnings,
 }
 
 impl Warnings {

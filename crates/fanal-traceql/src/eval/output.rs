@@ -2,9 +2,12 @@
 
 use super::expression::Context;
 use super::trace::Trace;
-use crate::ast::{Attribute, Body, Intrinsic, Pipeline, Query, SpansetQuery, Stage};
+use crate::ast::{
+    Attribute, Body, Intrinsic, MetricsPipeline, Pipeline, Query, SpansetQuery, Stage,
+};
 use crate::value::Value;
 use fanal_model::{SpanId, Value as ModelValue};
+use std::collections::BTreeSet;
 
 /// A span as an answer shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,20 +41,23 @@ pub fn fields(query: &Query) -> Vec<&Attribute> {
     if let Body::Search(query) = &query.body {
         of_query(query, &mut fields);
     }
-    fields
+    once(fields)
 }
 
-/// The fields that a pipeline mentions or selects.
-pub(super) fn fields_of(pipeline: &Pipeline) -> Vec<&Attribute> {
+/// The fields that a metrics query mentions: in its pipeline, its grouping and its argument.
+pub(super) fn fields_of_metrics(query: &MetricsPipeline) -> Vec<&Attribute> {
     let mut fields = Vec::new();
-    of_pipeline(pipeline, &mut fields);
-    fields
+    of_pipeline(&query.pipeline, &mut fields);
+    fields.extend(query.aggregate.by.iter().map(|field| &field.item));
+    fields.extend(query.aggregate.function.argument().map(|field| &field.item));
+    once(fields)
 }
 
-pub(super) fn add<'a>(fields: &mut Vec<&'a Attribute>, field: &'a Attribute) {
-    if !fields.contains(&field) {
-        fields.push(field);
-    }
+/// Each field where it comes first.
+fn once(mut fields: Vec<&Attribute>) -> Vec<&Attribute> {
+    let mut seen = BTreeSet::new();
+    fields.retain(|field| seen.insert(*field));
+    fields
 }
 
 fn of_query<'a>(query: &'a SpansetQuery, fields: &mut Vec<&'a Attribute>) {
@@ -67,10 +73,10 @@ fn of_query<'a>(query: &'a SpansetQuery, fields: &mut Vec<&'a Attribute>) {
 fn of_pipeline<'a>(pipeline: &'a Pipeline, fields: &mut Vec<&'a Attribute>) {
     for stage in &pipeline.stages {
         stage.visit_expressions(&mut |expression| {
-            expression.visit_attributes(&mut |field, _| add(fields, field));
+            expression.visit_attributes(&mut |field, _| fields.push(field));
         });
         if let Stage::Select(selected) = stage {
-            selected.iter().for_each(|field| add(fields, &field.item));
+            fields.extend(selected.iter().map(|field| &field.item));
         }
     }
 }

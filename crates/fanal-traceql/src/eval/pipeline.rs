@@ -1,10 +1,10 @@
 //! Stages over the sets of spans of one trace.
 
-use super::Warnings;
 use super::aggregate;
 use super::expression::{Context, keeps};
 use super::structure::{Positions, combine};
 use super::trace::Trace;
+use super::{State, Warnings};
 use crate::ast::{
     Body, Expression, Pipeline, ScalarExpression, ScalarFilter, SpansetExpression, SpansetQuery,
     Stage,
@@ -24,17 +24,17 @@ pub struct Spanset {
 /// What a search finds in a trace; nothing where the trace is no result. A metrics query finds nothing.
 pub fn search(query: &Checked, trace: &Trace, warnings: &mut Warnings) -> Vec<Spanset> {
     match &query.query().body {
-        Body::Search(query) => spanset_query(query, trace, warnings),
+        Body::Search(search) => spanset_query(search, trace, &mut State { query, warnings }),
         Body::Metrics(_) | Body::Scalar(_) => Vec::new(),
     }
 }
 
-fn spanset_query(query: &SpansetQuery, trace: &Trace, warnings: &mut Warnings) -> Vec<Spanset> {
+fn spanset_query(query: &SpansetQuery, trace: &Trace, state: &mut State<'_>) -> Vec<Spanset> {
     match query {
-        SpansetQuery::Pipeline(pipeline) => run(pipeline, trace, warnings),
+        SpansetQuery::Pipeline(pipeline) => run(pipeline, trace, state),
         SpansetQuery::Combined { operator, left, right, .. } => {
-            let left = union(&spanset_query(left, trace, warnings));
-            let right = union(&spanset_query(right, trace, warnings));
+            let left = union(&spanset_query(left, trace, state));
+            let right = union(&spanset_query(right, trace, state));
             spanset(combine(*operator, trace, &left, &right), Vec::new()).into_iter().collect()
         }
     }
@@ -52,7 +52,7 @@ fn spanset(spans: Positions, attributes: Vec<(String, Value)>) -> Option<Spanset
 }
 
 /// What a pipeline makes of all spans of a trace.
-pub(super) fn run(pipeline: &Pipeline, trace: &Trace, warnings: &mut Warnings) -> Vec<Spanset> {
+pub(super) fn run(pipeline: &Pipeline, trace: &Trace, state: &mut State<'_>) -> Vec<Spanset> {
     let all = (0..trace.spans.len()).collect();
     let mut spansets: Vec<Spanset> = spanset(all, Vec::new()).into_iter().collect();
     for stage in &pipeline.stages {
@@ -60,16 +60,16 @@ pub(super) fn run(pipeline: &Pipeline, trace: &Trace, warnings: &mut Warnings) -
             Stage::Spansets(expression) => spansets
                 .into_iter()
                 .filter_map(|input| {
-                    let spans = evaluate(expression, trace, &input.spans, warnings);
+                    let spans = evaluate(expression, trace, &input.spans, state);
                     spanset(spans, input.attributes)
                 })
                 .collect(),
             Stage::ScalarFilter(filter) => spansets
                 .into_iter()
-                .filter_map(|input| scalar_filter(filter, trace, input, warnings))
+                .filter_map(|input| scalar_filter(filter, trace, input, state))
                 .collect(),
             Stage::GroupBy(key) => {
-                spansets.iter().flat_map(|input| group(key, trace, input, warnings)).collect()
+                spansets.iter().flat_map(|input| group(key, trace, input, state)).collect()
             }
             Stage::Coalesce => spanset(union(&spansets), Vec::new()).into_iter().collect(),
             Stage::Select(_) => spansets,
@@ -82,32 +82,27 @@ fn evaluate(
     expression: &SpansetExpression,
     trace: &Trace,
     input: &[usize],
-    warnings: &mut Warnings,
+    state: &mut State<'_>,
 ) -> Positions {
     match expression {
         SpansetExpression::Filter(filter) => input
             .iter()
             .copied()
-            .filter(|&position| keeps(filter, trace, position, warnings))
+            .filter(|&position| keeps(filter, trace, position, state))
             .collect(),
         SpansetExpression::Operation { operator, left, right, .. } => {
-            let left = evaluate(left, trace, input, warnings);
-            let right = evaluate(right, trace, input, warnings);
+            let left = evaluate(left, trace, input, state);
+            let right = evaluate(right, trace, input, state);
             combine(*operator, trace, &left, &right)
         }
     }
 }
 
 /// One set for each value of the key, ordered by their first spans.
-fn group(
-    key: &Expression,
-    trace: &Trace,
-    input: &Spanset,
-    warnings: &mut Warnings,
-) -> Vec<Spanset> {
+fn group(key: &Expression, trace: &Trace, input: &Spanset, state: &mut State<'_>) -> Vec<Spanset> {
     let mut groups: Vec<(Value, Spanset)> = Vec::new();
     for &position in &input.spans {
-        let value = Context::outside(trace, position).value(key, warnings);
+        let value = Context::outside(trace, position).value(key, state);
         let is_same = |other: &Value| value::is_same_group(other, &value);
         if let Some((_, group)) = groups.iter_mut().find(|(other, _)| is_same(other)) {
             group.spans.push(position);
@@ -129,11 +124,11 @@ fn scalar_filter(
     filter: &ScalarFilter,
     trace: &Trace,
     mut input: Spanset,
-    warnings: &mut Warnings,
+    state: &mut State<'_>,
 ) -> Option<Spanset> {
     let ScalarExpression::Aggregate(aggregate) = &filter.left else { return None };
     let ScalarExpression::Constant(constant) = &filter.right else { return None };
-    let value = aggregate::value(aggregate, trace, &input.spans, warnings)?;
+    let value = aggregate::value(aggregate, trace, &input.spans, state)?;
     if !value::compare(filter.operator, &value, &Value::from(constant)) {
         return None;
     }

@@ -11,15 +11,9 @@ use crate::value::{self, Value};
 /// `left && right` or `left || right`, as one chain where an operand is a chain of the same kind.
 pub fn logical(operator: LogicalOperator, left: Expression, right: Expression) -> Expression {
     let span = left.span.to(right.span);
-    let mut operands = Vec::new();
-    for side in [left, right] {
-        match side.kind {
-            ExpressionKind::Logical { operator: inner, operands: chain } if inner == operator => {
-                operands.extend(chain);
-            }
-            kind => operands.push(Expression { kind, span: side.span }),
-        }
-    }
+    // The chain on the left grows in place, so that a long one is built in one pass.
+    let mut operands = chain(operator, left);
+    operands.extend(chain(operator, right));
     // A chain is read from the left: its leading literals are constant.
     while let [Some(&Static::Bool(first)), Some(&Static::Bool(second))] = [
         operands.first().and_then(Expression::as_static),
@@ -39,6 +33,14 @@ pub fn logical(operator: LogicalOperator, left: Expression, right: Expression) -
             Expression { kind: ExpressionKind::Logical { operator, operands }, span }
         }
         None => Expression { kind: ExpressionKind::Static(Static::Bool(false)), span },
+    }
+}
+
+/// The operands of a chain of this operator; anything else is one.
+fn chain(operator: LogicalOperator, side: Expression) -> Vec<Expression> {
+    match side.kind {
+        ExpressionKind::Logical { operator: inner, operands } if inner == operator => operands,
+        kind => vec![Expression { kind, span: side.span }],
     }
 }
 

@@ -226,6 +226,15 @@ fn errors_say_where_what_and_what_instead() {
         ],
     );
     check_error(
+        "{ status = eror }",
+        &[
+            "syntax error: `eror` is no field and no value",
+            "1 | { status = eror }",
+            "  |            ^^^^",
+            "  = did you mean `error`?",
+        ],
+    );
+    check_error(
         "{ childCount > 1 }",
         &[
             "syntax error: `childCount` is no field and no value",
@@ -352,6 +361,15 @@ fn long_lines_are_shown_in_part() {
     assert!(lines[1].ends_with("&& .b and }"), "{error}");
     assert_eq!(lines[1].find("and"), lines[2].find('^'), "{error}");
     assert!(lines[1].len() < 130, "{error}");
+}
+
+#[test]
+fn long_words_make_no_long_messages() {
+    for word in ["a".repeat(100_000), "9".repeat(100_000), format!("\"{}\\y", "a".repeat(100_000))]
+    {
+        let error = parse(&format!("{{ {word} }}")).expect_err("no field").to_string();
+        assert!(error.len() < 1000, "{} bytes", error.len());
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod traces;
 
 pub use answer::{Question, answer, is_same_answer};
 pub use dice::Dice;
-pub use queries::{random_metrics, random_query, random_search};
+pub use queries::{random_filter, random_metrics, random_query, random_search};
 pub use scenario::{Case, SCENARIOS, Scenario};
 pub use spans::{InvalidScenario, Spans};
 pub use traces::{EPOCH_NANOS, random_traces};

@@ -140,10 +140,11 @@ fn spansets(dice: &mut Dice, depth: u64) -> SpansetExpression {
         let (left, right) = (Box::new(left), Box::new(right));
         return SpansetExpression::Operation { operator: operator(dice), left, right, span: NONE };
     }
-    SpansetExpression::Filter(filter(dice))
+    SpansetExpression::Filter(random_filter(dice))
 }
 
-fn filter(dice: &mut Dice) -> Filter {
+/// A filter.
+pub fn random_filter(dice: &mut Dice) -> Filter {
     let expression = (!dice.one_in(8)).then(|| condition(dice, 3));
     Filter { expression, span: NONE }
 }
@@ -319,7 +320,7 @@ fn compare(dice: &mut Dice) -> MetricsFunction {
     let top = dice.one_in(2).then(|| located(count));
     let start = EPOCH_NANOS.cast_signed();
     let range = (top.is_some() && dice.one_in(2)).then_some((start, start + 90_000_000_000));
-    MetricsFunction::Compare(Box::new(Compare { selection: filter(dice), top, range }))
+    MetricsFunction::Compare(Box::new(Compare { selection: random_filter(dice), top, range }))
 }
 
 fn second_stages(dice: &mut Dice) -> Vec<SecondStage> {

@@ -1,13 +1,15 @@
 //! The reference evaluator against the scenarios, and properties of random queries.
 
 use super::{
-    Dice, EPOCH_NANOS, SCENARIOS, Scenario, answer, is_same_answer, random_query, random_traces,
+    Dice, EPOCH_NANOS, SCENARIOS, Scenario, answer, is_same_answer, random_filter, random_query,
+    random_traces,
 };
 use crate::ast::Body;
 use crate::check::{check, compile};
 use crate::eval::{Buckets, Trace, Warnings, metrics, search};
 use crate::parse;
 use fanal_model::IndexedBatch;
+use std::collections::BTreeSet;
 
 const QUERIES: u64 = 20_000;
 
@@ -105,4 +107,53 @@ fn random_queries_match_some_random_traces() {
         queries_with_series * 3 > metrics_queries,
         "{queries_with_series} of {metrics_queries}"
     );
+}
+
+/// What holds between operators, whatever the filters are.
+#[test]
+fn operators_agree_with_each_other() {
+    for seed in 0..500 {
+        let mut dice = Dice::new(seed);
+        let batch = IndexedBatch::validated(random_traces(&mut dice, 4)).expect("valid");
+        let traces = Trace::of_batch(&batch);
+        let (left, right) = (random_filter(&mut dice), random_filter(&mut dice));
+        let spans = |query: String| {
+            let (checked, _) = compile(&query).unwrap_or_else(|error| panic!("{query}: {error}"));
+            let found = traces.iter().map(|trace| {
+                let spansets = search(&checked, trace, &mut Warnings::default());
+                spansets.into_iter().flat_map(|spanset| spanset.spans).collect::<BTreeSet<_>>()
+            });
+            found.collect::<Vec<_>>()
+        };
+        let (left_spans, right_spans) = (spans(left.to_string()), spans(right.to_string()));
+        for operator in [">", ">>", "<", "<<", "~"] {
+            let related = spans(format!("{left} {operator} {right}"));
+            let unrelated = spans(format!("{left} !{operator} {right}"));
+            let both = spans(format!("{left} &{operator} {right}"));
+            for trace in 0..traces.len() {
+                let context = format!("seed {seed}: {left} {operator} {right}");
+                assert!(related[trace].is_disjoint(&unrelated[trace]), "{context}");
+                assert_eq!(&related[trace] | &unrelated[trace], right_spans[trace], "{context}");
+                assert!(both[trace].is_superset(&related[trace]), "{context}");
+                let added = &both[trace] - &related[trace];
+                assert!(added.is_subset(&left_spans[trace]), "{context}");
+                assert_eq!(both[trace].is_empty(), related[trace].is_empty(), "{context}");
+            }
+        }
+        for (there, back) in [(">", "<"), (">>", "<<"), ("~", "~")] {
+            let there = spans(format!("{left} &{there} {right}"));
+            assert_eq!(
+                there,
+                spans(format!("{right} &{back} {left}")),
+                "seed {seed}: {left} {right}"
+            );
+        }
+        assert_eq!(
+            spans(format!("{left} && {right}")),
+            spans(format!("{right} && {left}")),
+            "seed {seed}"
+        );
+        let direct = spans(format!("({left} > {right}) || ({left} >> {right})"));
+        assert_eq!(direct, spans(format!("{left} >> {right}")), "seed {seed}: {left} {right}");
+    }
 }
