@@ -303,7 +303,7 @@ fn check_conditions(conditions: &[SpanCondition]) -> Result<(), QueryError> {
 }
 
 /// What was fetched; where the spans are out of reach for now, nothing and a warning, so that they do not hide others.
-fn in_reach(
+pub(crate) fn in_reach(
     fetched: Result<Vec<TraceSpans>, StoreError>,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<TraceSpans>, StoreError> {
@@ -317,7 +317,7 @@ fn in_reach(
 }
 
 /// Adds a warning that is not there yet: a lost block is told once, not once a trace.
-fn tell(warning: String, warnings: &mut Vec<String>) {
+pub(crate) fn tell(warning: String, warnings: &mut Vec<String>) {
     if !warnings.contains(&warning) {
         warnings.push(warning);
     }
@@ -332,7 +332,7 @@ fn whole(trace: TraceSpans) -> Result<Trace, QueryError> {
     Trace::build(trace.trace_id, trace.spans, trace.warnings).map_err(corrupt)
 }
 
-fn corruption(trace_id: TraceId) -> impl Fn(InvalidBatch) -> QueryError {
+pub(crate) fn corruption(trace_id: TraceId) -> impl Fn(InvalidBatch) -> QueryError {
     move |error| {
         let object = format!("trace {trace_id}");
         QueryError::Store(StoreError::Corrupt { object, message: error.to_string() })

@@ -5,7 +5,17 @@
 //! defines. Invariant: narrowing may keep too much, never too little.
 
 pub mod bounds;
+mod cells;
+mod compare;
 pub mod finder;
 mod leaf;
+pub mod metrics;
+mod pushdown;
+pub mod search;
 
 pub use bounds::{Bounds, Known};
+pub use metrics::{TraceqlMetrics, TraceqlSeries};
+pub use search::{TraceqlFound, TraceqlSearch, TraceqlSearching, TraceqlSet, TraceqlTrace};
+
+#[cfg(test)]
+mod tests;

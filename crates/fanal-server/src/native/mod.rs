@@ -5,6 +5,7 @@
 
 pub mod aggregate;
 pub mod openapi;
+pub mod traceql;
 pub mod types;
 
 mod download;
@@ -45,6 +46,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/trace/{id}/download", get(download::download))
         .route("/import", post(import::import).layer(DefaultBodyLimit::disable()))
         .route("/export", get(export::export))
+        .route("/traceql/search", post(traceql::search))
+        .route("/traceql/metrics", post(traceql::metrics))
         .route("/status", get(handlers::status))
         .route("/openapi.json", get(handlers::openapi))
 }

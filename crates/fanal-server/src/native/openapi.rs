@@ -1,6 +1,6 @@
 //! The native API's own description, made from its handlers and types.
 
-use super::{aggregate, download, export, handlers, import, types};
+use super::{aggregate, download, export, handlers, import, traceql, types};
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
@@ -23,6 +23,8 @@ use utoipa::OpenApi;
         download::download,
         export::export,
         import::import,
+        traceql::search,
+        traceql::metrics,
         handlers::status,
         handlers::openapi,
     ),
@@ -32,6 +34,14 @@ use utoipa::OpenApi;
         aggregate::AggregateResponse,
         aggregate::DurationTotals,
         aggregate::HistogramCounter,
+        traceql::TraceqlMetricsRequest,
+        traceql::TraceqlMetricsResponse,
+        traceql::TraceqlMetricsSeries,
+        traceql::TraceqlSearchRequest,
+        traceql::TraceqlSearchResponse,
+        traceql::TraceqlSpan,
+        traceql::TraceqlSpanSet,
+        traceql::TraceqlTraceFound,
         types::Attribute,
         types::ErrorBody,
         types::ErrorResponse,

@@ -38,7 +38,7 @@ pub(crate) fn typed(value: &Value) -> TypedValue {
 }
 
 /// The shortest text that reads back as the number, with JavaScript's words for what is no number.
-fn float_text(number: f64) -> String {
+pub(crate) fn float_text(number: f64) -> String {
     if number.is_nan() {
         "NaN".to_owned()
     } else if number.is_infinite() {

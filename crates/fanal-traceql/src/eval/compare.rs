@@ -1,15 +1,17 @@
 //! `compare()`: which values some spans have more often than the others.
 
-use super::State;
-use super::expression::keeps;
+use super::expression::{Context, keeps};
 use super::metrics::{Counted, Run};
 use super::series::{Label, Series, is_same, label_value, ordered, text};
+use super::trace::Trace;
+use super::{State, Warnings};
 use crate::ast::{Attribute, AttributeScope, Compare, Intrinsic};
+use crate::check::Checked;
 use crate::value::Value;
 use fanal_base::cast;
 
 /// Values of an attribute that get a series where the query does not say.
-const TOP_DEFAULT: i64 = 10;
+pub const TOP_DEFAULT: i64 = 10;
 
 /// Intrinsics that are compared.
 const INTRINSICS: [Intrinsic; 9] = [
@@ -38,7 +40,9 @@ pub(super) fn series(
 ) -> Vec<Series> {
     let state = &mut run.state;
     let (selection, baseline): (Vec<Counted<'_>>, Vec<Counted<'_>>) =
-        counted.iter().copied().partition(|counted| is_selected(arguments, counted, state));
+        counted.iter().copied().partition(|counted| {
+            is_selected(state.query, arguments, counted.trace, counted.position, state.warnings)
+        });
     let top = arguments.top.as_ref().map_or(TOP_DEFAULT, |top| top.item);
     let top = usize::try_from(top).unwrap_or(0);
     let mut series = side(run, "baseline", &baseline, top);
@@ -46,19 +50,27 @@ pub(super) fn series(
     ordered(series)
 }
 
-fn is_selected(arguments: &Compare, counted: &Counted<'_>, state: &mut State<'_>) -> bool {
-    let start = i128::from(counted.trace.spans[counted.position].start);
+/// Whether a span is of the selection of a comparison in a query.
+pub fn is_selected(
+    query: &Checked,
+    arguments: &Compare,
+    trace: &Trace,
+    position: usize,
+    warnings: &mut Warnings,
+) -> bool {
+    let start = i128::from(trace.spans[position].start);
     let is_within = arguments
         .range
         .is_none_or(|(from, to)| i128::from(from) < start && start <= i128::from(to));
-    keeps(&arguments.selection, counted.trace, counted.position, state) && is_within
+    let mut state = State { query, warnings };
+    keeps(&arguments.selection, trace, position, &mut state) && is_within
 }
 
 /// The series of the spans of one side.
 fn side(run: &Run<'_>, side: &str, counted: &[Counted<'_>], top: usize) -> Vec<Series> {
     let mut values: Vec<Counts> = Vec::new();
     for span in counted {
-        for label in labels(span) {
+        for label in compared_labels(span.trace, span.position) {
             let same = |known: &&mut Counts| {
                 is_same(std::slice::from_ref(&known.label), std::slice::from_ref(&label))
             };
@@ -92,8 +104,8 @@ fn side(run: &Run<'_>, side: &str, counted: &[Counted<'_>], top: usize) -> Vec<S
 }
 
 /// The attributes of a span that are compared, with their values.
-fn labels(counted: &Counted<'_>) -> Vec<Label> {
-    let span = &counted.trace.spans[counted.position];
+pub fn compared_labels(trace: &Trace, position: usize) -> Vec<Label> {
+    let span = &trace.spans[position];
     let named = |scope, attributes: &[(String, fanal_model::Value)]| {
         let name = |(name, _): &(String, fanal_model::Value)| Attribute::named(scope, name);
         attributes.iter().map(name).collect::<Vec<_>>()
@@ -106,6 +118,6 @@ fn labels(counted: &Counted<'_>) -> Vec<Label> {
     if !fields.contains(&service) {
         fields.push(service);
     }
-    let value = |field: &Attribute| label_value(counted.context().field(field));
+    let value = |field: &Attribute| label_value(Context::outside(trace, position).field(field));
     fields.iter().filter_map(|field| Some((field.to_string(), value(field)?))).collect()
 }

@@ -8,7 +8,8 @@ use super::time::Buckets;
 use super::trace::Trace;
 use super::{State, Warnings, compare, second};
 use crate::ast::{
-    Attribute, Body, Located, MetricsExpression, MetricsFunction, MetricsPipeline, OverTime,
+    Attribute, Body, Located, MetricsExpression, MetricsFunction, MetricsPipeline, MetricsQuery,
+    OverTime,
 };
 use crate::check::{Checked, is_never_true};
 use crate::types::ValueType;
@@ -29,8 +30,42 @@ pub fn metrics(
     let Body::Metrics(metrics) = &query.query().body else { return Vec::new() };
     let state = State { query, warnings };
     let mut run = Run { traces, buckets, exemplars, state };
-    let series = run.expression(&metrics.expression);
-    second::stages(&metrics.second, series)
+    combined(metrics, &mut |pipeline| run.pipeline(pipeline))
+}
+
+/// What second stages and arithmetic make of the series of each pipeline; `series_of` gives those without second stages.
+pub fn combined(
+    query: &MetricsQuery,
+    series_of: &mut dyn FnMut(&MetricsPipeline) -> Vec<Series>,
+) -> Vec<Series> {
+    second::stages(&query.second, expression(&query.expression, series_of))
+}
+
+fn expression(
+    wanted: &MetricsExpression,
+    series_of: &mut dyn FnMut(&MetricsPipeline) -> Vec<Series>,
+) -> Vec<Series> {
+    match wanted {
+        MetricsExpression::Pipeline(pipeline) => {
+            let series = series_of(pipeline);
+            second::stages(&pipeline.second, series)
+        }
+        MetricsExpression::Constant(_) => Vec::new(),
+        MetricsExpression::Arithmetic { operator, left, right, .. } => {
+            match (left.as_ref(), right.as_ref()) {
+                (MetricsExpression::Constant(left), right) => {
+                    second::constant_first(*operator, left, expression(right, series_of))
+                }
+                (left, MetricsExpression::Constant(right)) => {
+                    second::constant_last(*operator, expression(left, series_of), right)
+                }
+                (left, right) => {
+                    let (left, right) = (expression(left, series_of), expression(right, series_of));
+                    second::arithmetic(*operator, &left, &right)
+                }
+            }
+        }
+    }
 }
 
 /// One evaluation.
@@ -71,30 +106,6 @@ impl Observation<'_> {
 }
 
 impl<'a> Run<'a> {
-    fn expression(&mut self, expression: &MetricsExpression) -> Vec<Series> {
-        match expression {
-            MetricsExpression::Pipeline(pipeline) => {
-                let series = self.pipeline(pipeline);
-                second::stages(&pipeline.second, series)
-            }
-            MetricsExpression::Constant(_) => Vec::new(),
-            MetricsExpression::Arithmetic { operator, left, right, .. } => {
-                match (left.as_ref(), right.as_ref()) {
-                    (MetricsExpression::Constant(left), right) => {
-                        second::constant_first(*operator, left, self.expression(right))
-                    }
-                    (left, MetricsExpression::Constant(right)) => {
-                        second::constant_last(*operator, self.expression(left), right)
-                    }
-                    (left, right) => {
-                        let (left, right) = (self.expression(left), self.expression(right));
-                        second::arithmetic(*operator, &left, &right)
-                    }
-                }
-            }
-        }
-    }
-
     /// The spans of a pipeline that start within a bucket, however they are grouped.
     fn counted(&mut self, query: &MetricsPipeline) -> Vec<Counted<'a>> {
         let mut counted = Vec::new();

@@ -19,11 +19,12 @@ mod tree;
 
 use crate::check::Checked;
 
+pub use compare::{TOP_DEFAULT, compared_labels, is_selected};
 pub use exemplar::{EXEMPLARS_MAX, exemplar_count};
-pub use metrics::metrics;
-pub use output::{SpanOutput, fields, span_output};
-pub use pipeline::{Spanset, search};
-pub use series::{Exemplar, Label, NAME_KEY, Series};
+pub use metrics::{combined, metrics};
+pub use output::{SpanOutput, field, fields, span_output};
+pub use pipeline::{Spanset, matched, search};
+pub use series::{Exemplar, Label, NAME_KEY, Series, label_value, ordered, text};
 pub use time::{BUCKETS_MAX, Buckets, InvalidRange, auto_step};
 pub use trace::{Event, Link, Span, Trace};
 

@@ -81,6 +81,11 @@ fn of_pipeline<'a>(pipeline: &'a Pipeline, fields: &mut Vec<&'a Attribute>) {
     }
 }
 
+/// The value of a field of a span, outside of filters.
+pub fn field(trace: &Trace, position: usize, field: &Attribute) -> Value {
+    Context::outside(trace, position).field(field)
+}
+
 /// A span with these fields. Of several fields with one key, the first that the span has is shown.
 pub fn span_output(trace: &Trace, position: usize, fields: &[&Attribute]) -> SpanOutput {
     let span = &trace.spans[position];

@@ -51,6 +51,17 @@ fn spanset(spans: Positions, attributes: Vec<(String, Value)>) -> Option<Spanset
     (!spans.is_empty()).then_some(Spanset { spans, attributes })
 }
 
+/// The spans that a pipeline of a query finds in a trace, however they are grouped, in their order.
+pub fn matched(
+    query: &Checked,
+    pipeline: &Pipeline,
+    trace: &Trace,
+    warnings: &mut Warnings,
+) -> Vec<usize> {
+    let mut state = State { query, warnings };
+    union(&run(pipeline, trace, &mut state)).into_iter().collect()
+}
+
 /// What a pipeline makes of all spans of a trace.
 pub(super) fn run(pipeline: &Pipeline, trace: &Trace, state: &mut State<'_>) -> Vec<Spanset> {
     let all = (0..trace.spans.len()).collect();

@@ -35,7 +35,7 @@ pub struct Exemplar {
 }
 
 /// The value of a label: other types than int, float and boolean become text. Nil has none.
-pub(super) fn label_value(value: Value) -> Option<Value> {
+pub fn label_value(value: Value) -> Option<Value> {
     Some(match value {
         Value::Nil => return None,
         Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::String(_) => value,
@@ -44,7 +44,7 @@ pub(super) fn label_value(value: Value) -> Option<Value> {
 }
 
 /// A value as text: strings as they are, arrays as JSON.
-pub(super) fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     match value {
         Value::Nil => "nil".to_owned(),
         Value::Bool(flag) => flag.to_string(),
@@ -75,6 +75,16 @@ fn json(value: &Value) -> String {
     }
 }
 
+/// Of values with the same text: 1 and 1.0.
+fn type_rank(value: &Value) -> u8 {
+    match value {
+        Value::Int(_) => 0,
+        Value::Float(_) => 1,
+        Value::Bool(_) => 2,
+        _ => 3,
+    }
+}
+
 /// Whether two lists of labels are the same.
 pub(super) fn is_same(left: &[Label], right: &[Label]) -> bool {
     let same =
@@ -90,8 +100,11 @@ pub(super) fn texts(labels: &[Label]) -> LabelTexts {
 }
 
 /// Puts series in the order of an answer: fewer labels first, then by the texts of the labels. Series without a sample go.
-pub(super) fn ordered(mut series: Vec<Series>) -> Vec<Series> {
+pub fn ordered(mut series: Vec<Series>) -> Vec<Series> {
     series.retain(|series| series.samples.iter().any(Option::is_some));
-    series.sort_by_cached_key(|series| (series.labels.len(), texts(&series.labels)));
+    series.sort_by_cached_key(|series| {
+        let types: Vec<u8> = series.labels.iter().map(|(_, value)| type_rank(value)).collect();
+        (series.labels.len(), texts(&series.labels), types)
+    });
     series
 }

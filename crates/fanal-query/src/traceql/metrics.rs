@@ -1,0 +1,310 @@
+//! Metrics: series of numbers over the spans that a query finds.
+//!
+//! Asked by façades. A pipeline that is one filter which the store can test is counted there, on columns; every other is
+//! evaluated on whole traces, page by page. Invariant: both ways give the same numbers, and where a limit or a lost part
+//! left spans out, the answer says so.
+
+use super::cells::{Cell, Cells, NANOS_PER_SECOND, SERIES_MAX, power_of};
+use super::compare::{Comparison, VALUES_MAX};
+use super::finder;
+use super::pushdown;
+use crate::cursor::Cursor;
+use crate::duplicates;
+use crate::error::QueryError;
+use crate::service::{QueryService, corruption, in_reach, tell};
+use fanal_base::cast;
+use fanal_model::TraceId;
+use fanal_storage::{FindTraces, Projection, ScanCounts, TenantId, TracePosition};
+use fanal_traceql::ast::{
+    Attribute, Body, Compare, Intrinsic, Located, MetricsExpression, MetricsFunction,
+    MetricsPipeline,
+};
+use fanal_traceql::check::{Checked, is_never_true};
+use fanal_traceql::eval::{self, Buckets, Label, Series, Warnings};
+use fanal_traceql::types::ValueType;
+use fanal_traceql::value::Value;
+
+/// Most spans of traces that one metrics query looks at whole.
+pub const SPANS_LOOKED_AT_MAX: u64 = 10_000_000;
+
+/// Traces that are asked for at a time.
+const FIND_COUNT: usize = 10_000;
+
+/// Whole traces that are in memory at a time.
+const FETCH_MAX: usize = 64;
+
+/// A metrics query.
+#[derive(Debug, Clone)]
+pub struct TraceqlMetrics {
+    /// The query, which is one for metrics.
+    pub query: Checked,
+    /// What is counted by.
+    pub buckets: Buckets,
+    /// Exemplars wanted of each function.
+    pub exemplars: usize,
+}
+
+/// What a metrics query came to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TraceqlSeries {
+    /// The series, in the order of an answer.
+    pub series: Vec<Series>,
+    /// Why spans may be missing; empty when the answer is complete.
+    pub partial: Vec<String>,
+    /// What the asker should know besides.
+    pub warnings: Vec<String>,
+    /// Traces that were looked at whole.
+    pub inspected_traces: u64,
+    /// Spans that were looked at, in columns or whole.
+    pub inspected_spans: u64,
+    /// What the store looked at.
+    pub scanned: ScanCounts,
+}
+
+impl QueryService {
+    /// Answers a metrics query.
+    pub async fn traceql_metrics(
+        &self,
+        tenant: &TenantId,
+        request: TraceqlMetrics,
+    ) -> Result<TraceqlSeries, QueryError> {
+        let Body::Metrics(query) = &request.query.query().body else {
+            let message = "this is a search, and metrics are asked for: end it with a function, \
+                           as in `{ } | rate()`";
+            return Err(QueryError::invalid(message.to_owned()));
+        };
+        let mut run = Run {
+            service: self,
+            tenant,
+            query: &request.query,
+            buckets: request.buckets,
+            evaluation: Warnings::default(),
+            answer: TraceqlSeries::default(),
+        };
+        let mut known: Vec<(&MetricsPipeline, Vec<Series>)> = Vec::new();
+        for pipeline in pipelines(&query.expression) {
+            // Operands that are the same question are asked once.
+            if known.iter().all(|(other, _)| *other != pipeline) {
+                known.push((pipeline, run.pipeline(pipeline).await?));
+            }
+        }
+        let mut answer = run.answer;
+        answer.warnings.extend(run.evaluation.messages());
+        answer.series = eval::combined(query, &mut |wanted| {
+            let found = known.iter().find(|(pipeline, _)| *pipeline == wanted);
+            found.map(|(_, series)| series.clone()).unwrap_or_default()
+        });
+        Ok(answer)
+    }
+}
+
+fn pipelines(expression: &MetricsExpression) -> Vec<&MetricsPipeline> {
+    match expression {
+        MetricsExpression::Pipeline(pipeline) => vec![pipeline],
+        MetricsExpression::Constant(_) => Vec::new(),
+        MetricsExpression::Arithmetic { left, right, .. } => {
+            let mut all = pipelines(left);
+            all.extend(pipelines(right));
+            all
+        }
+    }
+}
+
+/// What spans are counted into.
+enum Counts<'a> {
+    Cells(&'a mut Cells),
+    Comparison(&'a Compare, &'a mut Comparison),
+}
+
+struct Run<'a> {
+    service: &'a QueryService,
+    tenant: &'a TenantId,
+    query: &'a Checked,
+    buckets: Buckets,
+    evaluation: Warnings,
+    answer: TraceqlSeries,
+}
+
+impl Run<'_> {
+    /// The series of a pipeline, second stages excepted.
+    async fn pipeline(&mut self, query: &MetricsPipeline) -> Result<Vec<Series>, QueryError> {
+        let function = &query.aggregate.function;
+        if let MetricsFunction::Compare(arguments) = function {
+            let mut sides = Comparison::default();
+            self.look_at_traces(query, &mut Counts::Comparison(arguments, &mut sides)).await?;
+            if sides.left_out > 0 {
+                self.answer.partial.push(format!(
+                    "{VALUES_MAX} values were compared, as many as may be; {} further values of spans are left out; \
+                     add conditions or narrow the time range",
+                    sides.left_out
+                ));
+            }
+            return Ok(eval::ordered(sides.into_series(arguments, &self.buckets)));
+        }
+        let mut cells = Cells::default();
+        match pushdown::plan(query, &self.buckets) {
+            Some(pushdown) => {
+                let request = pushdown.request.clone();
+                let found = self.service.store().aggregate(self.tenant, request).await?;
+                for warning in &found.warnings {
+                    tell(warning.clone(), &mut self.answer.partial);
+                }
+                self.answer.inspected_spans += found.scanned.spans;
+                self.add_scanned(found.scanned);
+                pushdown.add(found, function, &mut cells);
+            }
+            None => self.look_at_traces(query, &mut Counts::Cells(&mut cells)).await?,
+        }
+        if cells.left_out > 0 {
+            self.answer.partial.push(format!(
+                "answer has the {SERIES_MAX} series it may have; {} spans of further series are left out; \
+                 add conditions, or group by fewer attributes",
+                cells.left_out
+            ));
+        }
+        let unit = unit(function.argument());
+        let counts = matches!(function, MetricsFunction::Rate | MetricsFunction::CountOverTime);
+        let is_whole = query.aggregate.by.is_empty();
+        if counts && is_whole && cells.is_empty() && !is_never_true(&query.pipeline) {
+            // Nothing matched: zero in every bucket.
+            let _ = cells.at(Vec::new(), 0);
+        }
+        Ok(eval::ordered(cells.into_series(function, &self.buckets, unit)))
+    }
+
+    fn add_scanned(&mut self, scanned: ScanCounts) {
+        self.answer.scanned.spans += scanned.spans;
+        self.answer.scanned.granules_read += scanned.granules_read;
+        self.answer.scanned.granules_total = scanned.granules_total;
+    }
+
+    async fn look_at_traces(
+        &mut self,
+        query: &MetricsPipeline,
+        counts: &mut Counts<'_>,
+    ) -> Result<(), QueryError> {
+        let Some(conditions) = finder::of_pipeline(&query.pipeline).into_conditions() else {
+            return Ok(());
+        };
+        let last = self.buckets.end(self.buckets.count().saturating_sub(1));
+        let first = self.buckets.end(0).saturating_sub(self.buckets.step());
+        let mut after = None;
+        loop {
+            let request = FindTraces {
+                conditions: conditions.clone(),
+                start_min_unix_nanos: first.saturating_sub(super::search::REACH_NANOS),
+                start_max_unix_nanos: last.saturating_add(super::search::REACH_NANOS),
+                limit: FIND_COUNT,
+                after,
+            };
+            let found = self.service.store().find_traces(self.tenant, request).await?;
+            self.add_scanned(found.scanned);
+            for warning in found.warnings {
+                tell(warning, &mut self.answer.partial);
+            }
+            for chunk in found.traces.chunks(FETCH_MAX) {
+                if self.answer.inspected_spans > SPANS_LOOKED_AT_MAX {
+                    self.give_up(chunk.first());
+                    return Ok(());
+                }
+                self.look_at(chunk, query, counts).await?;
+            }
+            after = found.traces.last().copied();
+            if !found.has_more || after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn give_up(&mut self, next: Option<&TracePosition>) {
+        let place =
+            next.map_or_else(String::new, |next| format!(" before trace {}", Cursor(*next)));
+        self.answer.partial.push(format!(
+            "metrics stopped{place}, at the limit of {SPANS_LOOKED_AT_MAX} spans that are looked at whole; \
+             narrow the time range, or ask for one filter without structure, which is counted on columns"
+        ));
+    }
+
+    async fn look_at(
+        &mut self,
+        chunk: &[TracePosition],
+        query: &MetricsPipeline,
+        counts: &mut Counts<'_>,
+    ) -> Result<(), QueryError> {
+        let ids: Vec<TraceId> = chunk.iter().map(|position| position.trace_id).collect();
+        let fetched = self.service.store().traces(self.tenant, &ids, Projection::Full).await;
+        for trace in in_reach(fetched, &mut self.answer.partial)? {
+            let trace_id = trace.trace_id;
+            for warning in trace.warnings {
+                tell(warning, &mut self.answer.partial);
+            }
+            let spans = duplicates::remove(trace.spans).map_err(corruption(trace_id))?;
+            self.answer.inspected_traces += 1;
+            self.answer.inspected_spans += cast::wide(spans.len());
+            for trace in eval::Trace::of_batch(&spans) {
+                for position in
+                    eval::matched(self.query, &query.pipeline, &trace, &mut self.evaluation)
+                {
+                    self.count(&trace, position, query, counts);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn count(
+        &mut self,
+        trace: &eval::Trace,
+        position: usize,
+        query: &MetricsPipeline,
+        counts: &mut Counts<'_>,
+    ) {
+        let Some(bucket) = self.buckets.bucket_of(trace.spans[position].start) else { return };
+        let cells = match counts {
+            Counts::Comparison(arguments, sides) => {
+                let is_selected =
+                    eval::is_selected(self.query, arguments, trace, position, &mut self.evaluation);
+                sides.add(is_selected, trace, position, bucket);
+                return;
+            }
+            Counts::Cells(cells) => cells,
+        };
+        let labels = labels(trace, position, &query.aggregate.by);
+        let Some(cell) = cells.at(labels, bucket) else {
+            cells.left_out += 1;
+            return;
+        };
+        cell.spans += 1;
+        if let Some(field) = query.aggregate.function.argument() {
+            measure(&eval::field(trace, position, &field.item), cell);
+        }
+    }
+}
+
+fn measure(value: &Value, cell: &mut Cell) {
+    if let Some(number) = value.as_float() {
+        cell.add_number(number, power_of(value));
+    }
+}
+
+/// Nil has no label; where all are nil, the first says so.
+fn labels(trace: &eval::Trace, position: usize, by: &[Located<Attribute>]) -> Vec<Label> {
+    let label = |field: &Located<Attribute>| {
+        let value = eval::field(trace, position, &field.item);
+        Some((field.item.to_string(), eval::label_value(value)?))
+    };
+    let mut labels: Vec<Label> = by.iter().filter_map(label).collect();
+    if let (true, Some(first)) = (labels.is_empty(), by.first()) {
+        labels.push((first.item.to_string(), Value::String("nil".to_owned())));
+    }
+    labels
+}
+
+/// What samples are divided by: durations count in seconds.
+fn unit(argument: Option<&Located<Attribute>>) -> f64 {
+    let is_duration = argument.is_some_and(|field| match &field.item {
+        Attribute::Intrinsic(Intrinsic::EventTimeSinceStart) => true,
+        field => field.value_type() == ValueType::Duration,
+    });
+    if is_duration { NANOS_PER_SECOND } else { 1.0 }
+}

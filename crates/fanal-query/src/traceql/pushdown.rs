@@ -1,0 +1,167 @@
+//! Metrics that the store counts by itself: one exact filter, and keys and measures that it has.
+//!
+//! Asked by [`super::metrics`], which looks at whole traces where this cannot tell.
+
+use super::bounds::Bounds;
+use super::cells::{Cell, Cells};
+use fanal_base::cast;
+use fanal_model::Value as ModelValue;
+use fanal_storage::{
+    AggregateSpans, GroupKey, Measure, Measured, SpanAggregates, SpanCondition, Tally,
+};
+use fanal_traceql::ast::{
+    Attribute, AttributeScope, Intrinsic, MetricsFunction, MetricsPipeline, OverTime, SERVICE_NAME,
+    SpansetExpression, Stage,
+};
+use fanal_traceql::eval::{Buckets, Label, label_value};
+use fanal_traceql::value::Value;
+
+/// Most groups that the store answers.
+const GROUPS_MAX: usize = super::cells::SERIES_MAX;
+
+/// A question to the store in place of a pipeline.
+#[derive(Debug)]
+pub(super) struct Pushdown {
+    pub(super) request: AggregateSpans,
+    fields: Vec<Attribute>,
+}
+
+/// The question, where the store can tell everything.
+pub(super) fn plan(query: &MetricsPipeline, buckets: &Buckets) -> Option<Pushdown> {
+    let mut conditions: Vec<SpanCondition> = Vec::new();
+    for stage in &query.pipeline.stages {
+        let Stage::Spansets(SpansetExpression::Filter(filter)) = stage else { return None };
+        let bounds = Bounds::of_filter(filter.expression.as_ref());
+        if !bounds.is_exact() {
+            return None;
+        }
+        // A filter that never holds is answered as quickly by looking at no trace.
+        conditions.extend(bounds.upper.into_conditions()?);
+    }
+    let fields: Vec<Attribute> = query.aggregate.by.iter().map(|by| by.item.clone()).collect();
+    let group_by = fields.iter().map(group_key).collect::<Option<Vec<GroupKey>>>()?;
+    let last = buckets.count().checked_sub(1)?;
+    // A bucket is open at its start and closed at its end.
+    let start = i128::from(buckets.end(0)) - i128::from(buckets.step()) + 1;
+    Some(Pushdown {
+        request: AggregateSpans {
+            conditions,
+            start_min_unix_nanos: u64::try_from(start).ok()?,
+            start_max_unix_nanos: buckets.end(last),
+            step_nanos: Some(buckets.step()),
+            group_by,
+            measures: measures(&query.aggregate.function)?,
+            groups_max: GROUPS_MAX,
+        },
+        fields,
+    })
+}
+
+fn measures(function: &MetricsFunction) -> Option<Vec<Measure>> {
+    let is_duration = |field: &Attribute| *field == Attribute::Intrinsic(Intrinsic::Duration);
+    match function {
+        MetricsFunction::Rate | MetricsFunction::CountOverTime => Some(Vec::new()),
+        MetricsFunction::OverTime(_, field) if is_duration(&field.item) => {
+            Some(vec![Measure::Durations])
+        }
+        MetricsFunction::HistogramOverTime(field) | MetricsFunction::QuantileOverTime(field, _)
+            if is_duration(&field.item) =>
+        {
+            Some(vec![Measure::DurationHistogram])
+        }
+        _ => None,
+    }
+}
+
+fn group_key(field: &Attribute) -> Option<GroupKey> {
+    Some(match field {
+        Attribute::Named { scope: AttributeScope::Span, name } => {
+            GroupKey::SpanAttribute(name.clone())
+        }
+        Attribute::Named { scope: AttributeScope::Resource, name } => {
+            GroupKey::ResourceAttribute(name.clone())
+        }
+        Attribute::Named { scope: AttributeScope::Instrumentation, name } => {
+            GroupKey::ScopeAttribute(name.clone())
+        }
+        Attribute::Intrinsic(Intrinsic::Name) => GroupKey::Name,
+        Attribute::Intrinsic(Intrinsic::Kind) => GroupKey::Kind,
+        Attribute::Intrinsic(Intrinsic::Status) => GroupKey::Status,
+        Attribute::Intrinsic(Intrinsic::InstrumentationName) => GroupKey::ScopeName,
+        _ => return None,
+    })
+}
+
+impl Pushdown {
+    /// Adds what the store answered.
+    pub(super) fn add(
+        &self,
+        answer: SpanAggregates,
+        function: &MetricsFunction,
+        cells: &mut Cells,
+    ) {
+        cells.left_out += answer.spans_left_out;
+        for group in answer.groups {
+            let labels = self.labels(&group.values);
+            for tally in &group.buckets {
+                match cells.at(labels.clone(), cast::index(tally.bucket)) {
+                    Some(cell) => add_tally(tally, function, cell),
+                    None => cells.left_out += tally.spans,
+                }
+            }
+        }
+    }
+
+    /// Nil has no label; where all are nil, the first says so.
+    fn labels(&self, values: &[Option<ModelValue>]) -> Vec<Label> {
+        let label = |(field, value): (&Attribute, &Option<ModelValue>)| {
+            let value = value.as_ref().map_or(Value::Nil, Value::from);
+            let value = match value {
+                Value::Nil if is_service(field) => Value::String(String::new()),
+                value => value,
+            };
+            Some((field.to_string(), label_value(value)?))
+        };
+        let mut labels: Vec<Label> = self.fields.iter().zip(values).filter_map(label).collect();
+        if let (true, Some(first)) = (labels.is_empty(), self.fields.first()) {
+            labels.push((first.to_string(), Value::String("nil".to_owned())));
+        }
+        labels
+    }
+}
+
+fn is_service(field: &Attribute) -> bool {
+    matches!(field, Attribute::Named { name, .. } if name == SERVICE_NAME)
+        && field.is_service_name()
+}
+
+fn add_tally(tally: &Tally, function: &MetricsFunction, cell: &mut Cell) {
+    cell.spans += tally.spans;
+    for measured in &tally.measured {
+        match measured {
+            Measured::Durations { sum, min, max } => {
+                cell.numbers += tally.spans;
+                cell.add_extremes(cast::figure(*min), cast::figure(*max));
+                if matches!(
+                    function,
+                    MetricsFunction::OverTime(OverTime::Sum | OverTime::Average, _)
+                ) {
+                    cell.add_sum(figure(*sum));
+                }
+            }
+            Measured::DurationHistogram(counters) => {
+                // Nanoseconds below 2 have no power of two.
+                for (power, &count) in (0..).zip(counters.iter()).skip(1).filter(|(_, n)| **n > 0) {
+                    *cell.powers.entry(power).or_default() += count;
+                }
+            }
+        }
+    }
+}
+
+/// A sum as the nearest float, or nearly.
+fn figure(sum: u128) -> f64 {
+    let high = u64::try_from(sum >> 64).unwrap_or(u64::MAX);
+    let low = u64::try_from(sum & u128::from(u64::MAX)).unwrap_or(u64::MAX);
+    cast::figure(high) * 18_446_744_073_709_551_616.0 + cast::figure(low)
+}

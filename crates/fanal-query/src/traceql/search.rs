@@ -1,0 +1,285 @@
+//! Search: whole traces that a query finds, newest first, step by step.
+//!
+//! Asked by façades, which show what was found so far between steps. The store finds traces with a span that the
+//! [`super::finder`] names; each is fetched whole and decided by the reference evaluator. Invariant: what was found comes in the
+//! order of trace starts, and where a limit ended the search, the answer says so.
+
+use super::finder;
+use crate::cursor::Cursor;
+use crate::duplicates;
+use crate::error::QueryError;
+use crate::service::{QueryService, corruption, in_reach, tell};
+use fanal_base::cast;
+use fanal_model::TraceId;
+use fanal_storage::{
+    FindTraces, Projection, ScanCounts, SpanCondition, TenantId, TracePosition, TraceSpans,
+};
+use fanal_traceql::ast::Body;
+use fanal_traceql::check::Checked;
+use fanal_traceql::eval::{self, SpanOutput, Warnings};
+use fanal_traceql::value::Value;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Most traces of one answer.
+pub const TRACES_MAX: usize = 262_144;
+
+/// Most spans of traces that one search looks at whole.
+pub const SPANS_LOOKED_AT_MAX: u64 = 5_000_000;
+
+/// A span of a trace that touches the range starts at most so long before or behind it, in nanoseconds.
+pub(super) const REACH_NANOS: u64 = 3_600_000_000_000;
+
+/// Traces that are asked for at a time: the first may be enough.
+const FIND_MIN: usize = 20;
+const FIND_MAX: usize = 1_000;
+
+/// Whole traces that are in memory at a time.
+const FETCH_MAX: usize = 16;
+
+/// A search.
+#[derive(Debug, Clone)]
+pub struct TraceqlSearch {
+    /// The query, which is a search.
+    pub query: Checked,
+    /// Unix nanoseconds; traces that end before are not found.
+    pub start_unix_nanos: u64,
+    /// Unix nanoseconds; traces that begin after are not found.
+    pub end_unix_nanos: u64,
+    /// Traces wanted, 1 to [`TRACES_MAX`].
+    pub limit: usize,
+    /// Spans shown of each set.
+    pub spans_per_set: usize,
+    /// Where to go on.
+    pub cursor: Option<Cursor>,
+}
+
+/// A trace that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceqlTrace {
+    /// The trace and its start.
+    pub position: TracePosition,
+    /// Latest end minus earliest start, in nanoseconds.
+    pub duration_nanos: u64,
+    /// Service and name of the root span, where there is one.
+    pub root: Option<(String, String)>,
+    /// By service: spans, and spans with an error, of the whole trace.
+    pub services: BTreeMap<String, (u64, u64)>,
+    /// What matched; at least one set.
+    pub sets: Vec<TraceqlSet>,
+}
+
+/// Spans that matched together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceqlSet {
+    /// How many.
+    pub matched: usize,
+    /// The first of them, by start and id.
+    pub spans: Vec<SpanOutput>,
+    /// What stages said about the set.
+    pub attributes: Vec<(String, Value)>,
+}
+
+/// What a search came to so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TraceqlFound {
+    /// The traces, newest first.
+    pub traces: Vec<TraceqlTrace>,
+    /// Present where more may follow.
+    pub next: Option<Cursor>,
+    /// Why the answer may lack traces; empty when it is complete.
+    pub partial: Vec<String>,
+    /// What the asker should know besides.
+    pub warnings: Vec<String>,
+    /// Traces that were looked at whole.
+    pub inspected_traces: u64,
+    /// Their spans.
+    pub inspected_spans: u64,
+    /// What the store looked at.
+    pub scanned: ScanCounts,
+}
+
+/// A search that goes on.
+#[derive(Debug)]
+pub struct TraceqlSearching {
+    service: QueryService,
+    tenant: TenantId,
+    search: TraceqlSearch,
+    /// `None` where no span can match.
+    conditions: Option<Vec<SpanCondition>>,
+    /// Found by the store and not looked at yet.
+    waiting: VecDeque<TracePosition>,
+    after: Option<TracePosition>,
+    is_exhausted: bool,
+    find_count: usize,
+    evaluation: Warnings,
+    found: TraceqlFound,
+}
+
+impl QueryService {
+    /// Begins a search.
+    pub fn traceql_search(
+        &self,
+        tenant: &TenantId,
+        search: TraceqlSearch,
+    ) -> Result<TraceqlSearching, QueryError> {
+        if !(1..=TRACES_MAX).contains(&search.limit) {
+            return Err(QueryError::invalid(format!(
+                "limit is {}, allowed are 1 to {TRACES_MAX} traces",
+                search.limit
+            )));
+        }
+        let Body::Search(query) = &search.query.query().body else {
+            let message = "this is a metrics query, and a search is asked for: leave its function \
+                           out, or ask for metrics";
+            return Err(QueryError::invalid(message.to_owned()));
+        };
+        let conditions = finder::of_query(query).into_conditions();
+        Ok(TraceqlSearching {
+            service: self.clone(),
+            tenant: tenant.clone(),
+            is_exhausted: conditions.is_none(),
+            conditions,
+            waiting: VecDeque::new(),
+            after: search.cursor.map(|cursor| cursor.0),
+            find_count: search.limit.clamp(FIND_MIN, FIND_MAX),
+            evaluation: Warnings::default(),
+            found: TraceqlFound::default(),
+            search,
+        })
+    }
+}
+
+impl TraceqlSearching {
+    /// Goes on for a while; `false` once the answer is complete.
+    pub async fn step(&mut self) -> Result<bool, QueryError> {
+        if self.waiting.is_empty() && !self.is_exhausted {
+            self.find().await?;
+        }
+        let chunk = self.waiting.len().min(FETCH_MAX);
+        let chunk: Vec<TracePosition> = self.waiting.drain(..chunk).collect();
+        let ids: Vec<TraceId> = chunk.iter().map(|position| position.trace_id).collect();
+        if !ids.is_empty() {
+            let fetched = self.service.store().traces(&self.tenant, &ids, Projection::Full).await;
+            for trace in in_reach(fetched, &mut self.found.partial)? {
+                self.look_at(trace)?;
+            }
+        }
+        Ok(!self.is_over())
+    }
+
+    /// What was found so far.
+    pub fn found(&self) -> &TraceqlFound {
+        &self.found
+    }
+
+    /// The whole answer.
+    pub async fn finish(mut self) -> Result<TraceqlFound, QueryError> {
+        while self.step().await? {}
+        Ok(self.into_found())
+    }
+
+    /// What was found, once the search is over.
+    pub fn into_found(mut self) -> TraceqlFound {
+        self.found.warnings = self.evaluation.messages();
+        self.found
+    }
+
+    async fn find(&mut self) -> Result<(), QueryError> {
+        let Some(conditions) = &self.conditions else { return Ok(()) };
+        let request = FindTraces {
+            conditions: conditions.clone(),
+            start_min_unix_nanos: self.search.start_unix_nanos.saturating_sub(REACH_NANOS),
+            start_max_unix_nanos: self.search.end_unix_nanos.saturating_add(REACH_NANOS),
+            limit: self.find_count,
+            after: self.after,
+        };
+        self.find_count = (self.find_count * 2).min(FIND_MAX);
+        let found = self.service.store().find_traces(&self.tenant, request).await?;
+        self.is_exhausted = !found.has_more;
+        self.after = found.traces.last().copied().or(self.after);
+        for warning in found.warnings {
+            tell(warning, &mut self.found.partial);
+        }
+        self.found.scanned.spans += found.scanned.spans;
+        self.found.scanned.granules_read += found.scanned.granules_read;
+        self.found.scanned.granules_total = found.scanned.granules_total;
+        let begins_in_range =
+            |position: &TracePosition| position.start_unix_nanos <= self.search.end_unix_nanos;
+        self.waiting.extend(found.traces.into_iter().filter(begins_in_range));
+        Ok(())
+    }
+
+    fn look_at(&mut self, trace: TraceSpans) -> Result<(), QueryError> {
+        if self.found.traces.len() >= self.search.limit {
+            return Ok(());
+        }
+        let trace_id = trace.trace_id;
+        for warning in trace.warnings {
+            tell(warning, &mut self.found.partial);
+        }
+        let spans = duplicates::remove(trace.spans).map_err(corruption(trace_id))?;
+        self.found.inspected_traces += 1;
+        self.found.inspected_spans += cast::wide(spans.len());
+        let (start, end) = (self.search.start_unix_nanos, self.search.end_unix_nanos);
+        for trace in eval::Trace::of_batch(&spans) {
+            if trace.is_candidate(start, end) {
+                let sets = eval::search(&self.search.query, &trace, &mut self.evaluation);
+                if !sets.is_empty() {
+                    let shown = self.shown(&trace, &sets);
+                    self.found.traces.push(shown);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn shown(&self, trace: &eval::Trace, sets: &[eval::Spanset]) -> TraceqlTrace {
+        let fields = eval::fields(self.search.query.query());
+        let set = |set: &eval::Spanset| TraceqlSet {
+            matched: set.spans.len(),
+            spans: set
+                .spans
+                .iter()
+                .take(self.search.spans_per_set)
+                .map(|&span| eval::span_output(trace, span, &fields))
+                .collect(),
+            attributes: set.attributes.clone(),
+        };
+        let mut services = BTreeMap::<String, (u64, u64)>::new();
+        for span in &trace.spans {
+            let (spans, errors) = services.entry(span.service_name()).or_default();
+            *spans += 1;
+            *errors += u64::from(span.status == fanal_model::StatusCode::Error);
+        }
+        TraceqlTrace {
+            position: TracePosition { start_unix_nanos: trace.start(), trace_id: trace.trace_id },
+            duration_nanos: trace.end().saturating_sub(trace.start()),
+            root: trace.root().map(|root| (root.service_name(), root.name.clone())),
+            services,
+            sets: sets.iter().map(set).collect(),
+        }
+    }
+
+    /// Whether nothing more is to be found, or no more is allowed.
+    fn is_over(&mut self) -> bool {
+        let is_full = self.found.traces.len() >= self.search.limit;
+        let is_empty = self.waiting.is_empty() && self.is_exhausted;
+        if is_full && !is_empty {
+            self.found.next = self.found.traces.last().map(|last| Cursor(last.position));
+        }
+        if is_full || is_empty {
+            return true;
+        }
+        if self.found.inspected_spans < SPANS_LOOKED_AT_MAX {
+            return false;
+        }
+        let spans = self.found.inspected_spans;
+        self.found.partial.push(format!(
+            "search stopped after {} traces with {spans} spans, at the limit of {SPANS_LOOKED_AT_MAX} spans; \
+             narrow the time range, or add a condition that fewer spans meet",
+            self.found.inspected_traces
+        ));
+        self.found.next = self.found.traces.last().map(|last| Cursor(last.position));
+        true
+    }
+}
