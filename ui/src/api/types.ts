@@ -477,6 +477,124 @@ export interface TraceSummary {
   trace_id: string;
 }
 
+/** A metrics query by TraceQL. */
+export interface TraceqlMetricsRequest {
+  /** End of the range; now when absent. */
+  end?: string;
+  /** The query, such as `{ } | rate() by (resource.service.name)`. */
+  query: string;
+  /** Start of the range; an hour before its end when absent. */
+  start?: string;
+  /** Width of a bucket, such as `30s`; about 240 buckets when absent. At most 10000 buckets. */
+  step?: string;
+}
+
+/** Series of numbers. */
+export interface TraceqlMetricsResponse {
+  /** False when something kept spans out of the answer; `warnings` says what. */
+  complete: boolean;
+  /** End of each bucket; it holds what starts after the end of the one before. */
+  ends_unix_nano: string[];
+  /** Spans that were looked at. */
+  inspected_spans: number;
+  /** Traces that were looked at whole. */
+  inspected_traces: number;
+  /** What the store looked at. */
+  scanned: Scanned;
+  /** The series. */
+  series: TraceqlMetricsSeries[];
+  /** Width of a bucket. */
+  step_nanos: string;
+  /** Words on what is missing, and on what of the query is understood otherwise elsewhere. */
+  warnings: string[];
+}
+
+/** A series. */
+export interface TraceqlMetricsSeries {
+  /** What it is a series of. */
+  labels: Attribute[];
+  /** A number for each bucket, durations in seconds; null where there is none. */
+  samples: (number | null)[];
+}
+
+/** A search by TraceQL. */
+export interface TraceqlSearchRequest {
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+  /** Traces that begin later are not found. */
+  end?: string;
+  /** Traces of the page, 1 to 262144; 20 when absent. */
+  limit?: number;
+  /** The query, such as `{ status = error } | count() > 2`. */
+  query: string;
+  /** Spans shown of each set, 1 to 1000; 3 when absent. */
+  spans?: number;
+  /** Traces that end earlier are not found: nanoseconds since 1970, or RFC 3339. */
+  start?: string;
+}
+
+/** One page of traces, newest first. */
+export interface TraceqlSearchResponse {
+  /** False when something kept traces out of the answer; `warnings` says what. */
+  complete: boolean;
+  /** Spans that were looked at whole. */
+  inspected_spans: number;
+  /** Traces that were looked at whole. */
+  inspected_traces: number;
+  /** Present when more may follow. */
+  next_cursor?: string;
+  /** What the store looked at. */
+  scanned: Scanned;
+  /** The traces. */
+  traces: TraceqlTraceFound[];
+  /** Words on what is missing, and on what of the query is understood otherwise elsewhere. */
+  warnings: string[];
+}
+
+/** A span that matched. */
+export interface TraceqlSpan {
+  /** The fields that the query mentions and the span has. */
+  attributes: Attribute[];
+  /** Duration. */
+  duration_nanos: string;
+  /** The name, where the query mentions it. */
+  name?: string;
+  /** 16 hex digits. */
+  span_id: string;
+  /** Start. */
+  start_unix_nano: string;
+}
+
+/** Spans that matched together. */
+export interface TraceqlSpanSet {
+  /** What the query computed of the set. */
+  attributes: Attribute[];
+  /** How many. */
+  matched: number;
+  /** The first of them, by start. */
+  spans: TraceqlSpan[];
+}
+
+/** A trace that was found. */
+export interface TraceqlTraceFound {
+  /** Latest end minus earliest start. */
+  duration_nanos: string;
+  /** Spans with an error. */
+  error_count: number;
+  /** Name of the root span. */
+  root_name?: string;
+  /** Service of the root span, where it has arrived. */
+  root_service?: string;
+  /** What matched; several sets where the query groups. */
+  sets: TraceqlSpanSet[];
+  /** Spans of the trace. */
+  span_count: number;
+  /** Earliest start. */
+  start_unix_nano: string;
+  /** 32 hex digits. */
+  trace_id: string;
+}
+
 /** A value with its type; no type is flattened to a string. */
 export type TypedValue =
   | { type: 'empty' }
