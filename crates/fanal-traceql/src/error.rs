@@ -107,7 +107,7 @@ impl TextError {
 }
 
 /// A text without what is beyond the limit.
-fn bounded(mut text: String) -> String {
+pub(crate) fn bounded(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(MESSAGE_CHARACTERS_MAX) {
         text.truncate(end);
         text.push('…');

@@ -8,6 +8,7 @@ use crate::ast::{
     Pipeline, Query, ScalarExpression, SpansetExpression, SpansetQuery, Stage, Static, TextSpan,
     UnaryOperator,
 };
+use crate::error;
 use crate::lexer::{self, TokenKind};
 use crate::types::ValueType;
 use std::collections::BTreeSet;
@@ -51,7 +52,7 @@ struct Warnings(Vec<Warning>);
 
 impl Warnings {
     fn add(&mut self, span: TextSpan, message: impl Into<String>) {
-        self.0.push(Warning { message: message.into(), span });
+        self.0.push(Warning { message: error::bounded(message.into()), span });
     }
 
     fn spanset_query(&mut self, query: &SpansetQuery) {

@@ -108,31 +108,33 @@ fn unfinished(text: &str, start: usize, completion: &mut Completion) {
 
 /// Takes the last token as the beginning of something, if it reaches up to the place.
 fn last_token(text: &str, tokens: &mut Vec<Token>, completion: &mut Completion) {
-    let Some(last) = tokens.last().filter(|token| cast::index(token.span.end) == text.len()) else {
-        return;
-    };
-    let start = cast::index(last.span.start);
-    match &last.kind {
-        TokenKind::Attribute(scope, name) => {
+    let last = tokens.last().filter(|token| cast::index(token.span.end) == text.len());
+    match last.map(|last| (&last.kind, cast::index(last.span.start))) {
+        Some((TokenKind::Attribute(scope, name), start)) => {
             completion.start = start + scope.prefix().len();
             completion.names = Some(*scope);
             completion.prefix.clone_from(name);
+            tokens.pop();
         }
-        TokenKind::Word | TokenKind::Int(_) | TokenKind::Float(_) | TokenKind::Duration(_) => {
+        Some((
+            TokenKind::Word | TokenKind::Int(_) | TokenKind::Float(_) | TokenKind::Duration(_),
+            start,
+        )) => {
             completion.start = start;
-            text[start..].clone_into(&mut completion.prefix);
+            tokens.pop();
         }
-        TokenKind::String(_) | TokenKind::Symbol(_) | TokenKind::End => return,
+        _ => {}
     }
-    tokens.pop();
-    // An intrinsic with a scope: `span:na`.
+    // An intrinsic with a scope: `span:` or `span:na`.
     if let [.., scope, colon] = tokens.as_slice()
         && colon.kind == TokenKind::Symbol(":")
         && scope.kind == TokenKind::Word
     {
         completion.start = cast::index(scope.span.start);
-        completion.prefix = text[completion.start..].split_whitespace().collect();
         tokens.truncate(tokens.len() - 2);
+    }
+    if completion.names.is_none() {
+        completion.prefix = text[completion.start..].split_whitespace().collect();
     }
 }
 

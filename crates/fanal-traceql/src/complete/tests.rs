@@ -31,6 +31,8 @@ fn fields_are_offered_where_conditions_begin() {
     );
     check("{ span:ch‸", "2/span:ch span:childCount names .");
     check("{ span : na‸", "2/span:na span:name names .");
+    check("{ event:‸ }", "2/event: event:name event:timeSinceStart names .");
+    check("{ link: ‸", "2/link: link:traceID link:spanID names .");
     check("{ span.ht‸", "7/ht names span.");
     check("{ .‸", "3/ names .");
     check("{ resource.‸ = 1 }", "11/ names resource.");

@@ -5,7 +5,8 @@ use crate::ast::SERVICE_NAME;
 use fanal_model::{IndexedBatch, SpanId, SpanKind, SpanRef, StatusCode, TraceId, Value};
 use std::collections::BTreeMap;
 
-/// A whole trace. Its spans are ordered by start and then id; exact duplicates count, so they must be removed before.
+/// A whole trace. Its spans are ordered by start, then id, then as they came; exact duplicates count, so they must be removed
+/// before.
 #[derive(Debug, Clone)]
 pub struct Trace {
     /// Its id.
