@@ -1,7 +1,8 @@
 //! `fanal query` and `fanal trace`: asks a running server and prints what a person at a terminal wants to see.
 
-use crate::cli::{Conditions, Output, QueryArgs, TraceArgs};
+use crate::cli::{Conditions, Output, QueryArgs, QueryOutput, TraceArgs};
 use crate::client::{Client, query_string};
+use crate::traceql;
 use anyhow::Context;
 use fanal_base::{Clock, SystemClock};
 use fanal_query::parse_duration;
@@ -29,6 +30,13 @@ struct TraceLine {
 
 /// Answers `fanal query` as text for stdout.
 pub(crate) async fn query(args: &QueryArgs) -> anyhow::Result<String> {
+    if let Some(query) = &args.query {
+        return traceql::query(args, query).await;
+    }
+    anyhow::ensure!(
+        args.output != QueryOutput::Csv,
+        "comma-separated values are written of TraceQL queries; write one, as in `fanal query '{{ status = error }}' --output csv`"
+    );
     let limit = args.limit.to_string();
     let start = start_parameter(&args.conditions)?;
     let mut parameters = vec![("limit", limit.as_str())];
@@ -38,7 +46,7 @@ pub(crate) async fn query(args: &QueryArgs) -> anyhow::Result<String> {
     }
     let path = format!("/fanal/v1/search{}", query_string(&parameters));
     let body = Client::new(&args.server)?.get(&path).await?;
-    if args.output == Output::Json {
+    if args.output == QueryOutput::Json {
         return Ok(format!("{}\n", String::from_utf8_lossy(&body)));
     }
     let answer =

@@ -41,7 +41,7 @@ pub(crate) struct ServerFlags {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Other {
     /// Search traces on a running server and print them, newest first
-    Query(QueryArgs),
+    Query(Box<QueryArgs>),
     /// Count spans on a running server, by group and time
     Aggregate(AggregateArgs),
     /// Print one trace as a tree
@@ -74,6 +74,17 @@ pub(crate) enum Page {
     Metrics,
     /// The help of every command.
     Cli,
+}
+
+/// Form of an answer to a query on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueryOutput {
+    /// For a person.
+    Text,
+    /// The server's answer.
+    Json,
+    /// Comma-separated values, a line for each span or sample of a TraceQL query.
+    Csv,
 }
 
 /// Form of an answer on stdout.
@@ -160,6 +171,9 @@ pub(crate) struct ImportArgs {
 /// `fanal query`.
 #[derive(Debug, Args)]
 pub(crate) struct QueryArgs {
+    /// A TraceQL query, such as `{ status = error }` or `{ } | rate() by (resource.service.name)`, in place of the conditions
+    #[arg(conflicts_with_all = ["service", "operation", "tags", "status", "min_duration", "max_duration"])]
+    pub(crate) query: Option<String>,
     /// Address of the server's UI port
     #[arg(long, env = "FANAL_SERVER", default_value = SERVER_DEFAULT)]
     pub(crate) server: String,
@@ -171,9 +185,12 @@ pub(crate) struct QueryArgs {
     /// Where to go on, from the end of an earlier answer
     #[arg(long)]
     pub(crate) cursor: Option<String>,
+    /// Width of a bucket of a metrics query, such as `30s`; about 240 buckets when absent
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) step: Option<String>,
     /// Form of the answer
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
+    #[arg(long, value_enum, default_value_t = QueryOutput::Text)]
+    pub(crate) output: QueryOutput,
 }
 
 /// `fanal aggregate`.

@@ -67,8 +67,26 @@ impl Client {
         read(body).await
     }
 
+    /// The body of the answer to `POST path` with JSON; an answer other than 2xx is an error with the server's words.
+    pub(crate) async fn post(&self, path: &str, json: String) -> anyhow::Result<Bytes> {
+        let request = http::Request::post(format!("{}{path}", self.base_path))
+            .header(http::header::CONTENT_TYPE, "application/json");
+        let (_, body) = self.send(path, request, json.into()).await?;
+        read(body).await
+    }
+
     /// As [`Client::get`], but the headers, and a body that is still to be read.
     pub(crate) async fn stream(&self, path: &str) -> anyhow::Result<(HeaderMap, Incoming)> {
+        let request = http::Request::get(format!("{}{path}", self.base_path));
+        self.send(path, request, Bytes::new()).await
+    }
+
+    async fn send(
+        &self,
+        path: &str,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> anyhow::Result<(HeaderMap, Incoming)> {
         let stream = tokio::net::TcpStream::connect(&self.authority).await.with_context(|| {
             format!(
                 "cannot reach a Fanal server at {}; start one with `fanal serve` or name another with --server",
@@ -78,9 +96,7 @@ impl Client {
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         hyper::rt::Executor::execute(&TokioExecutor::new(), connection);
-        let request = http::Request::get(format!("{}{path}", self.base_path))
-            .header(http::header::HOST, &self.authority)
-            .body(Full::<Bytes>::default())?;
+        let request = request.header(http::header::HOST, &self.authority).body(Full::new(body))?;
         let response = sender.send_request(request).await?;
         let status = response.status();
         let (parts, body) = response.into_parts();

@@ -19,6 +19,7 @@ mod ready;
 mod sampling;
 mod serve;
 mod storage;
+mod traceql;
 
 use cli::{Action, ImportArgs, Other, Page, ServerFlags};
 use config::{Config, Source};
