@@ -16,7 +16,9 @@ pub struct Trace {
     pub rows: Vec<TraceRow>,
     /// The trace in numbers.
     pub summary: TraceSummary,
-    /// What a person should know: missing parents, several roots, cycles, ends before starts, missing parts.
+    /// Why spans may be missing, in the words of the store; empty when none is.
+    pub store_warnings: Vec<String>,
+    /// What a person should know, the words of the store first: missing parents, several roots, cycles, ends before starts, missing parts.
     pub warnings: Vec<String>,
 }
 
@@ -38,19 +40,19 @@ pub struct TraceRow {
 }
 
 impl Trace {
-    /// Assembles the spans of one trace; `warnings` are those of the store. Fails where a resource or scope does not
+    /// Assembles the spans of one trace. Fails where a resource or scope does not
     /// decode.
     pub fn build(
         trace_id: TraceId,
         spans: SpanBatch,
-        warnings: Vec<String>,
+        store_warnings: Vec<String>,
     ) -> Result<Self, InvalidBatch> {
         let spans = duplicates::remove(spans)?;
         let tree = Tree::build(&spans);
-        let mut warnings = warnings;
+        let mut warnings = store_warnings.clone();
         warnings.extend(oddities(&spans, &tree));
         let summary = TraceSummary::of(trace_id, &spans);
-        Ok(Self { trace_id, spans, rows: tree.rows, summary, warnings })
+        Ok(Self { trace_id, spans, rows: tree.rows, summary, store_warnings, warnings })
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::limits::{COMPRESS_BYTES_MIN, COMPRESS_INLINE_BYTES_MAX, Limits};
 use crate::refusal::Refusal;
+use crate::tempo;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -112,7 +113,9 @@ fn is_compressible(response: &Response) -> bool {
     let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     is_long
         && !response.headers().contains_key(CONTENT_ENCODING)
-        && media_type.is_some_and(|name| name.starts_with(JSON) || name == PROTOBUF)
+        && media_type.is_some_and(|name| {
+            name.starts_with(JSON) || name == PROTOBUF || name == tempo::PROTOBUF
+        })
 }
 
 /// Speed counts here more than the last percent: answers are made for one reader.

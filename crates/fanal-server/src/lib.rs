@@ -1,4 +1,4 @@
-//! What people and programs ask: the native API, Jaeger's query APIs over HTTP and gRPC, Zipkin's, health, metrics, the UI.
+//! What people and programs ask: the native API, Jaeger's query APIs over HTTP and gRPC, Zipkin's and Tempo's, health, metrics, the UI.
 //!
 //! The binary gives it a [`ServerState`] and a listener; browsers, scripts and Jaeger's clients ask it. It asks
 //! the query crate and reads the pipeline's counters. Every refusal has one form inside ([`refusal`]) and is
@@ -18,6 +18,7 @@ mod cache;
 mod parameters;
 mod questions;
 mod refusal;
+mod tempo;
 mod ui;
 mod zipkin;
 

@@ -18,11 +18,13 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// The parameter at fault.
     pub(crate) parameter: Option<String>,
+    /// Whether the time for the question was over.
+    pub(crate) is_late: bool,
 }
 
 impl Refusal {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), parameter: None }
+        Self { kind, message: message.into(), parameter: None, is_late: false }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {

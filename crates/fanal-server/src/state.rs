@@ -114,7 +114,7 @@ impl App {
                     "question took longer than the limit of {seconds} s; narrow the time range or add conditions"
                 );
                 tracing::warn!("{message}");
-                Err(Refusal::new(ErrorKind::Unavailable, message))
+                Err(Refusal { is_late: true, ..Refusal::new(ErrorKind::Unavailable, message) })
             }
         }
     }

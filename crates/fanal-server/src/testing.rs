@@ -1,5 +1,6 @@
 //! Tests of whole answers: a router over a store in memory, asked as a client would.
 
+use crate::grpc::QUESTION_DOORS;
 use crate::limits::Limits;
 use crate::native::types::{Consumer, Listener};
 use crate::questions::Questions;
@@ -145,6 +146,14 @@ impl Server {
     pub(crate) async fn get_zipkin(&self, path: &str) -> Answer {
         let request = Request::builder().uri(path).body(Body::empty());
         answer_of(&self.zipkin, request.expect("a request")).await
+    }
+
+    /// Asks Tempo's port, with the header `accept`.
+    pub(crate) async fn get_tempo(&self, path: &str, accept: &str) -> Answer {
+        let door = QUESTION_DOORS.iter().find(|door| door.name == "tempo").expect("listed");
+        let router = self.questions.door(door).await;
+        let request = Request::builder().uri(path).header("accept", accept).body(Body::empty());
+        answer_of(&router, request.expect("a request")).await
     }
 
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {

@@ -10,6 +10,7 @@ pub mod expression;
 pub mod metrics;
 mod raw;
 pub mod storage_v2;
+pub mod tempo;
 
 pub use prost_types::{Duration, Timestamp};
 pub use raw::EncodedTraces;

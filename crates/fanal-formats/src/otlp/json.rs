@@ -11,5 +11,5 @@ mod request;
 mod span;
 mod value;
 
-pub use encode::encode_traces;
+pub use encode::{encode_protobuf_json, encode_traces};
 pub use request::decode_request;

@@ -1,4 +1,4 @@
-//! The doors at which gRPC clients ask: Jaeger's query APIs, and what a storage serves to Jaeger itself.
+//! The doors at which gRPC clients ask: Jaeger's query APIs, what a storage serves to Jaeger itself, and Tempo's API.
 //!
 //! The binary binds an address for each of [`QUESTION_DOORS`] and serves the router that [`crate::Questions::door`] makes.
 //! `call` has the frame of a call, the modules beside it a service each: they read protobuf, ask as the HTTP API does
@@ -18,8 +18,11 @@ mod summaries;
 #[cfg(test)]
 mod tests;
 
+use crate::operations::http_counters;
 use crate::state::App;
+use crate::{answer, tempo};
 use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::{Request, StatusCode};
@@ -41,8 +44,16 @@ pub struct QuestionDoor {
     /// Whether spans are sent to it too, as OTLP over gRPC.
     pub takes_spans: bool,
     services: &'static [&'static str],
-    routes: fn() -> Router<Arc<App>>,
+    routes: fn(&Arc<App>) -> Router<Arc<App>>,
+    /// What any other request over HTTP is told.
+    elsewhere: (StatusCode, &'static str),
 }
+
+/// What a browser is told at a door that speaks gRPC only.
+const GRPC_ONLY: (StatusCode, &str) = (
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    "this port speaks gRPC; Jaeger's HTTP API and the UI are on 16686 by default\n",
+);
 
 /// Every door for questions beside the UI's. None is essential: each is left out where its usual port is taken.
 pub const QUESTION_DOORS: &[QuestionDoor] = &[
@@ -57,7 +68,8 @@ pub const QUESTION_DOORS: &[QuestionDoor] = &[
             "jaeger.api_v3.QueryService",
             "jaeger.api_v2.metrics.MetricsQueryService",
         ],
-        routes: || query_v2::routes().merge(query_v3::routes()).merge(metrics::routes()),
+        routes: |_| query_v2::routes().merge(query_v3::routes()).merge(metrics::routes()),
+        elsewhere: GRPC_ONLY,
     },
     QuestionDoor {
         name: "jaeger_storage",
@@ -70,16 +82,35 @@ pub const QUESTION_DOORS: &[QuestionDoor] = &[
             "jaeger.storage.v2.DependencyReader",
             "jaeger.storage.v2.Capabilities",
         ],
-        routes: storage_v2::routes,
+        routes: |_| storage_v2::routes(),
+        elsewhere: GRPC_ONLY,
+    },
+    QuestionDoor {
+        name: "tempo",
+        description: "Tempo's query API (HTTP and gRPC), as Grafana asks it",
+        setting: "tempo.address",
+        default_address: "127.0.0.1:3200",
+        takes_spans: false,
+        services: &[],
+        routes: tempo_routes,
+        elsewhere: (StatusCode::NOT_FOUND, "404 page not found\n"),
     },
 ];
+
+fn tempo_routes(app: &Arc<App>) -> Router<Arc<App>> {
+    tempo::routes()
+        .layer(from_fn(answer::compress))
+        .layer(from_fn_with_state(Arc::clone(app), http_counters::count))
+}
 
 /// What reflection cannot do without: it is compiled in, and a test holds that it is readable.
 type Reflection = Result<Router<Arc<App>>, tonic_reflection::server::Error>;
 
 /// The router of a door.
 pub(crate) async fn router(app: Arc<App>, door: &QuestionDoor) -> Router {
-    let mut router = (door.routes)().merge(health(door).await).fallback(unknown);
+    let elsewhere = door.elsewhere;
+    let fallback = async move |request: Request<axum::body::Body>| unknown(&request, elsewhere);
+    let mut router = (door.routes)(&app).merge(health(door).await).fallback(fallback);
     match reflection(door) {
         Ok(routes) => router = router.merge(routes),
         Err(error) => tracing::error!(door = door.name, "reflection is not served: {error}"),
@@ -123,7 +154,7 @@ fn reflection(door: &QuestionDoor) -> Reflection {
 }
 
 /// Words for clients that are set up wrong.
-async fn unknown(request: Request<axum::body::Body>) -> Response {
+fn unknown(request: &Request<axum::body::Body>, elsewhere: (StatusCode, &'static str)) -> Response {
     let path = request.uri().path();
     let is_call = request
         .headers()
@@ -133,6 +164,5 @@ async fn unknown(request: Request<axum::body::Body>) -> Response {
         let message = format!("{path} is not served here; reflection lists what is");
         return call::response(Status::unimplemented(message).into_http());
     }
-    let message = "this port speaks gRPC; Jaeger's HTTP API and the UI are on 16686 by default\n";
-    (StatusCode::UNSUPPORTED_MEDIA_TYPE, message).into_response()
+    elsewhere.into_response()
 }

@@ -209,7 +209,7 @@ impl<'a> Adjusting<'a> {
 
 /// By ordinal of the rows: the id of the span. Where a server's span hangs under the client's span of the same id, one
 /// that no other span of the trace has.
-fn ids_of_their_own(trace: &Trace) -> Vec<SpanId> {
+pub(crate) fn ids_of_their_own(trace: &Trace) -> Vec<SpanId> {
     let mut ids: Vec<SpanId> = trace.rows.iter().map(|row| row.span_id).collect();
     let is_shared = |row: &TraceRow| {
         let parent = row.parent.map(|parent| &trace.rows[cast::index(parent)]);

@@ -1,7 +1,7 @@
 //! Writes spans as OTLP protobuf.
 //!
-//! Called by the server's answers. Invariant: everything that the model holds is written; a resource, scope or status
-//! without content is left out, which reads the same.
+//! Called by the server's answers. Invariant: everything that the model holds is written; a scope or status without
+//! content too, because there are readers that look into them unasked. A resource without content is left out.
 
 use super::fields::{
     any_value, entity_ref, event, key_value, link, list, request, resource, resource_spans, scope,
@@ -58,13 +58,7 @@ fn write_entity_ref(writer: &mut Writer, entity: &EntityRef) {
 
 fn write_scope_spans(writer: &mut Writer, group: &ScopeGroup<'_>) {
     let owner = group.scope;
-    let has_content = !owner.name.is_empty()
-        || !owner.version.is_empty()
-        || !owner.attributes.is_empty()
-        || owner.dropped_attributes_count != 0;
-    if has_content {
-        writer.message(scope_spans::SCOPE, |writer| write_scope(writer, owner));
-    }
+    writer.message(scope_spans::SCOPE, |writer| write_scope(writer, owner));
     for span in &group.spans {
         writer.message(scope_spans::SPANS, |writer| write_span(writer, span));
     }
@@ -103,12 +97,10 @@ fn write_span(writer: &mut Writer, of: &SpanRef<'_>) {
         writer.message(span::LINKS, |writer| write_link(writer, &link));
     }
     writer.varint_unless_zero(span::DROPPED_LINKS_COUNT, u64::from(of.dropped_links_count()));
-    if of.status_number() != 0 || !of.status_message().is_empty() {
-        writer.message(span::STATUS, |writer| {
-            writer.bytes_unless_empty(status::MESSAGE, of.status_message().as_bytes());
-            writer.varint_unless_zero(status::CODE, u64::from(of.status_number()));
-        });
-    }
+    writer.message(span::STATUS, |writer| {
+        writer.bytes_unless_empty(status::MESSAGE, of.status_message().as_bytes());
+        writer.varint_unless_zero(status::CODE, u64::from(of.status_number()));
+    });
     if of.flags() != 0 {
         writer.fixed32(span::FLAGS, of.flags());
     }

@@ -1,0 +1,31 @@
+//! Tempo's query API, as Grafana asks it: traces by id, tags and their values; over HTTP and over gRPC on one port.
+//!
+//! A request is read by `form`, asked of the query crate, and written by `answers` from the messages of `fanal_wire::tempo`,
+//! as protobuf's own JSON or as protobuf: clients refuse keys that they do not know, so that what an answer cannot say stands
+//! in headers. Errors are plain text. <https://grafana.com/docs/tempo/latest/api_docs/>
+
+mod answers;
+mod drawable;
+mod form;
+mod status;
+mod traces;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use answers::PROTOBUF;
+
+use crate::state::App;
+use axum::Router;
+use axum::routing::get;
+use std::sync::Arc;
+
+/// The routes.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/echo", get(status::echo))
+        .route("/ready", get(status::ready))
+        .route("/api/status/buildinfo", get(status::build_info))
+        .route("/api/traces/{id}", get(traces::v1))
+        .route("/api/v2/traces/{id}", get(traces::v2))
+}
