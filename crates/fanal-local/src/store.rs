@@ -15,16 +15,16 @@ use crate::priority;
 use crate::queue::Pending;
 use crate::room::DiskRoom;
 use crate::search::question::Question;
-use crate::search::{self, aggregate, links};
+use crate::search::{self, aggregate, links, listing, values};
 use crate::tenant::{Shared, Snapshot, Tenant};
 use crate::tier::{Bucket, Tier};
 use crate::upkeep::Pause;
 use fanal_base::{ByteBudget, Clock, cast};
 use fanal_model::{IndexedBatch, SpanBatch, TraceId};
 use fanal_storage::{
-    AggregateSpans, ExportSpans, FindTraces, FoundTraces, LinkVisitor, Operation, Projection,
-    ReadyPieces, SpanAggregates, SpanPieces, SpanStore, StoreError, StoreFuture, StoreStats,
-    TenantId, TraceSpans, WalkLinks, WalkedLinks,
+    AggregateSpans, ExportSpans, FindTraces, FoundTraces, LinkVisitor, ListKeys, ListValues,
+    ListedKeys, ListedValues, Operation, Projection, ReadyPieces, SpanAggregates, SpanPieces,
+    SpanStore, StoreError, StoreFuture, StoreStats, TenantId, TraceSpans, WalkLinks, WalkedLinks,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -430,6 +430,26 @@ impl SpanStore for LocalStore {
     ) -> StoreFuture<'a, WalkedLinks> {
         Box::pin(self.engine.ask(tenant, move |_, snapshot, question| {
             links::walk(snapshot, &request, question, &*visitor)
+        }))
+    }
+
+    fn list_keys<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: ListKeys,
+    ) -> StoreFuture<'a, ListedKeys> {
+        Box::pin(self.engine.ask(tenant, move |_, snapshot, question| {
+            listing::list_keys(snapshot, &request, question)
+        }))
+    }
+
+    fn list_values<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: ListValues,
+    ) -> StoreFuture<'a, ListedValues> {
+        Box::pin(self.engine.ask(tenant, move |_, snapshot, question| {
+            values::list_values(snapshot, &request, question)
         }))
     }
 

@@ -7,9 +7,9 @@ use crate::trace::Trace;
 use fanal_base::cast;
 use fanal_model::{InvalidBatch, TraceId};
 use fanal_storage::{
-    AggregateSpans, ExportSpans, FindTraces, FoundTraces, Operation, Projection, ScanCounts,
-    SpanAggregates, SpanCondition, SpanPieces, SpanStore, StoreError, StoreStats, TenantId,
-    TraceSpans,
+    AggregateSpans, ExportSpans, FindTraces, FoundTraces, ListKeys, ListValues, ListedKeys,
+    ListedValues, Operation, Projection, ScanCounts, SpanAggregates, SpanCondition, SpanPieces,
+    SpanStore, StoreError, StoreStats, TenantId, TraceSpans,
 };
 use std::sync::Arc;
 
@@ -270,6 +270,26 @@ impl QueryService {
         check_conditions(&request.conditions)?;
         request.validate()?;
         Ok(self.store.aggregate(tenant, request).await?)
+    }
+
+    /// Keys of attributes, by level.
+    pub async fn list_keys(
+        &self,
+        tenant: &TenantId,
+        request: ListKeys,
+    ) -> Result<ListedKeys, QueryError> {
+        check_conditions(&request.conditions)?;
+        Ok(self.store.list_keys(tenant, request).await?)
+    }
+
+    /// Values of what no aggregate groups by.
+    pub async fn list_values(
+        &self,
+        tenant: &TenantId,
+        request: ListValues,
+    ) -> Result<ListedValues, QueryError> {
+        check_conditions(&request.conditions)?;
+        Ok(self.store.list_values(tenant, request).await?)
     }
 
     /// A whole trace, or `None` when no span of it is stored.

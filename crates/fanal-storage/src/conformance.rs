@@ -7,6 +7,7 @@
 mod aggregates;
 mod dice;
 mod links;
+mod listing;
 mod pair;
 mod random;
 mod scenarios;
@@ -54,12 +55,16 @@ pub async fn run(
                 pair.take(script.search()).await;
                 pair.take(script.aggregate()).await;
                 pair.take(script.walk()).await;
+                pair.take(script.keys()).await;
+                pair.take(script.values()).await;
             }
             pair.store = between(pair.store).await;
             for _ in 0..random::SEARCHES {
                 pair.take(script.search()).await;
                 pair.take(script.aggregate()).await;
                 pair.take(script.walk()).await;
+                pair.take(script.keys()).await;
+                pair.take(script.values()).await;
             }
         }
         pair.check_everything().await;

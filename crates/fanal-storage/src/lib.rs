@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod error;
 pub mod export;
 pub mod links;
+pub mod listing;
 pub mod memory;
 pub mod pattern;
 pub mod predicate;
@@ -21,6 +22,7 @@ pub use aggregate::{
 pub use error::StoreError;
 pub use export::{ExportSpans, ReadyPieces, SpanPieces};
 pub use links::{LinkNames, LinkSpan, LinkVisitor, Mark, RemoteKey, WalkLinks, WalkedLinks};
+pub use listing::{ListKeys, ListValues, ListedKeys, ListedValues, ValuesOf};
 pub use memory::MemoryStore;
 pub use pattern::Pattern;
 pub use predicate::{

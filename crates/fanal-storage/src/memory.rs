@@ -7,6 +7,8 @@ use crate::aggregate::{AggregateSpans, SpanAggregates, SpanGroup, Tally, groups_
 use crate::error::StoreError;
 use crate::export::{ExportSpans, ReadyPieces, SpanPieces};
 use crate::links::{LinkVisitor, WalkLinks, WalkedLinks, walk_spans};
+use crate::listing::{ListKeys, ListValues, ListedKeys, ListedValues};
+use crate::predicate::SpanCondition;
 use crate::request::{
     FindTraces, FoundTraces, Operation, Projection, ScanCounts, StoreStats, TenantId,
     TracePosition, TraceSpans,
@@ -17,6 +19,7 @@ use fanal_model::{
     IndexedBatch, Remap, SpanBatch, SpanBatchBuilder, SpanFields, SpanRef, TraceId, nested,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A store in memory.
@@ -157,6 +160,34 @@ impl Tenant {
         answer
     }
 
+    /// Spans that start in a range and meet conditions.
+    fn matching<'s>(
+        &'s self,
+        times: RangeInclusive<u64>,
+        conditions: &'s [SpanCondition],
+    ) -> impl Iterator<Item = SpanRef<'s>> {
+        self.spans().filter(move |span| {
+            times.contains(&span.start_unix_nanos())
+                && conditions.iter().all(|condition| condition.matches(span))
+        })
+    }
+
+    fn list_keys(&self, request: &ListKeys) -> ListedKeys {
+        let times = request.start_min_unix_nanos..=request.start_max_unix_nanos;
+        let mut listed = ListedKeys::default();
+        let spans = self.matching(times, &request.conditions);
+        spans.for_each(|span| listed.add_span(&span, request.keys_max));
+        listed
+    }
+
+    fn list_values(&self, request: &ListValues) -> ListedValues {
+        let times = request.start_min_unix_nanos..=request.start_max_unix_nanos;
+        let mut listed = ListedValues::default();
+        let spans = self.matching(times, &request.conditions);
+        spans.for_each(|span| listed.add_span(&span, request));
+        listed
+    }
+
     fn trace(&self, trace_id: TraceId, projection: Projection) -> Option<TraceSpans> {
         let mut builder = SpanBatchBuilder::default();
         for batch in &self.batches {
@@ -259,6 +290,22 @@ impl SpanStore for MemoryStore {
     ) -> StoreFuture<'a, WalkedLinks> {
         let walk = |tenant: &Tenant| walk_spans(tenant.spans(), &request, &*visitor);
         ready(Ok(self.answer(tenant, walk)))
+    }
+
+    fn list_keys<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: ListKeys,
+    ) -> StoreFuture<'a, ListedKeys> {
+        ready(Ok(self.answer(tenant, |tenant| tenant.list_keys(&request))))
+    }
+
+    fn list_values<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: ListValues,
+    ) -> StoreFuture<'a, ListedValues> {
+        ready(Ok(self.answer(tenant, |tenant| tenant.list_values(&request))))
     }
 
     fn traces<'a>(

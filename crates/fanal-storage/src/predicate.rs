@@ -64,7 +64,7 @@ pub struct AttributeCondition {
 }
 
 /// Owner of an attribute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AttributeLevel {
     /// The span itself.
     Span,

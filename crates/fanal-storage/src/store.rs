@@ -4,6 +4,7 @@ use crate::aggregate::{AggregateSpans, SpanAggregates};
 use crate::error::StoreError;
 use crate::export::{ExportSpans, SpanPieces};
 use crate::links::{LinkVisitor, WalkLinks, WalkedLinks};
+use crate::listing::{ListKeys, ListValues, ListedKeys, ListedValues};
 use crate::request::{
     FindTraces, FoundTraces, Operation, Projection, StoreStats, TenantId, TraceSpans,
 };
@@ -57,6 +58,28 @@ pub trait SpanStore: Send + Sync + std::fmt::Debug {
         _visitor: Arc<dyn LinkVisitor>,
     ) -> StoreFuture<'a, WalkedLinks> {
         let message = "this store does not walk over traces".to_owned();
+        Box::pin(std::future::ready(Err(StoreError::Invalid { message })))
+    }
+
+    /// Lists the keys of attributes of spans: every one of spans that match, and maybe others that are stored.
+    ///
+    /// Fails with `Invalid` where the store cannot.
+    fn list_keys<'a>(
+        &'a self,
+        _tenant: &'a TenantId,
+        _request: ListKeys,
+    ) -> StoreFuture<'a, ListedKeys> {
+        let message = "this store does not list keys of attributes".to_owned();
+        Box::pin(std::future::ready(Err(StoreError::Invalid { message })))
+    }
+
+    /// Lists the values of something that spans have, in the same way.
+    fn list_values<'a>(
+        &'a self,
+        _tenant: &'a TenantId,
+        _request: ListValues,
+    ) -> StoreFuture<'a, ListedValues> {
+        let message = "this store does not list values".to_owned();
         Box::pin(std::future::ready(Err(StoreError::Invalid { message })))
     }
 

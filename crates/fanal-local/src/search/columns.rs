@@ -82,6 +82,8 @@ pub(crate) trait Dictionaries {
     fn overflow_column(&self, owner: AttributeOwner) -> Option<u32>;
     /// The dictionary of the status messages, where they have one that is not local to granules.
     fn status_message_table(&self) -> Read<Option<Arc<BytesTable>>>;
+    /// The dictionary of the names of events, where they have one that is not local to granules.
+    fn event_name_table(&self) -> Read<Option<Arc<BytesTable>>>;
     /// The dictionary of an attribute column, where it has one that is not local to granules.
     fn attribute_table(&self, owner: AttributeOwner, column: u32) -> Read<Option<Arc<BytesTable>>>;
 }
@@ -98,6 +100,8 @@ pub(crate) trait Columns {
     fn roots(&self) -> Read<Vec<bool>>;
     /// Status messages, a value for each span.
     fn status_messages(&self) -> Read<Cells<'_>>;
+    /// Names of events, a value for each event.
+    fn event_names(&self) -> Read<Cells<'_>>;
     /// Starts.
     fn starts(&self) -> Read<Cow<'_, [u64]>>;
     /// Durations.
@@ -193,6 +197,10 @@ impl Dictionaries for PartColumns<'_> {
         Ok(None)
     }
 
+    fn event_name_table(&self) -> Read<Option<Arc<BytesTable>>> {
+        Ok(None)
+    }
+
     fn attribute_table(&self, _: AttributeOwner, _: u32) -> Read<Option<Arc<BytesTable>>> {
         Ok(None)
     }
@@ -218,6 +226,10 @@ impl Columns for PartColumns<'_> {
 
     fn status_messages(&self) -> Read<Cells<'_>> {
         Ok(Cells::Local(Cow::Borrowed(&self.0.spans.batch().status_messages)))
+    }
+
+    fn event_names(&self) -> Read<Cells<'_>> {
+        Ok(Cells::Local(Cow::Borrowed(&self.0.spans.batch().events.names)))
     }
 
     fn starts(&self) -> Read<Cow<'_, [u64]>> {
@@ -338,6 +350,10 @@ impl Dictionaries for SegmentDictionaries<'_> {
         self.0.dictionary(DictionaryId::Text(TextColumn::StatusMessages))
     }
 
+    fn event_name_table(&self) -> Read<Option<Arc<BytesTable>>> {
+        self.0.dictionary(DictionaryId::Text(TextColumn::EventNames))
+    }
+
     fn attribute_table(&self, owner: AttributeOwner, column: u32) -> Read<Option<Arc<BytesTable>>> {
         let metas = self.0.attribute_columns(owner);
         if metas.get(cast::index(column)).is_some_and(|meta| meta.has_dictionary) {
@@ -399,6 +415,10 @@ impl Columns for GranuleColumns<'_> {
 
     fn status_messages(&self) -> Read<Cells<'_>> {
         self.reader.texts(TextColumn::StatusMessages).map(|it| Cells::from(ColumnValues::Text(it)))
+    }
+
+    fn event_names(&self) -> Read<Cells<'_>> {
+        self.reader.texts(TextColumn::EventNames).map(|it| Cells::from(ColumnValues::Text(it)))
     }
 
     fn starts(&self) -> Read<Cow<'_, [u64]>> {

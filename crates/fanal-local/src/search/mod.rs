@@ -14,11 +14,13 @@ mod count;
 mod dimension;
 mod keys;
 pub(crate) mod links;
+pub(crate) mod listing;
 mod places;
 mod plan;
 pub(crate) mod question;
 mod scan;
 mod totals;
+pub(crate) mod values;
 
 use crate::block::filter::trace_hash;
 use crate::config::LocalConfig;

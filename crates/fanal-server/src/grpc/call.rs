@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tonic::codec::CompressionEncoding;
+use tonic::metadata::MetadataMap;
 use tonic::server::{Grpc, ServerStreamingService, UnaryService};
 use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
@@ -25,13 +26,14 @@ const MESSAGES_WAITING_MAX: usize = 2;
 const REQUEST_BYTES_MAX: usize = 4 << 20;
 
 /// Where a stream's messages go.
-pub(super) struct Sender<A>(mpsc::Sender<A>);
+pub(crate) struct Sender<A>(mpsc::Sender<A>);
 
-/// The client of a stream has gone, or its stream has failed.
+/// The client of a stream has gone, its stream has failed, or there is something to say at its end.
 #[derive(Debug)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     Gone,
     Refused(Refusal),
+    Noted(MetadataMap),
 }
 
 impl<E: Into<Refusal>> From<E> for Ended {
@@ -42,13 +44,13 @@ impl<E: Into<Refusal>> From<E> for Ended {
 
 impl<A> Sender<A> {
     /// Sends a message, once there is room for it.
-    pub(super) async fn send(&self, message: A) -> Result<(), Ended> {
+    pub(crate) async fn send(&self, message: A) -> Result<(), Ended> {
         self.0.send(message).await.map_err(|_| Ended::Gone)
     }
 }
 
 /// Answers a call with one message.
-pub(super) async fn unary<Q, A, F, T>(request: Request, answer: T) -> Response
+pub(crate) async fn unary<Q, A, F, T>(request: Request, answer: T) -> Response
 where
     Q: Message + Default + Send + 'static,
     A: Message + Default + Send + 'static,
@@ -59,7 +61,7 @@ where
 }
 
 /// Answers a call with as many messages as the work sends.
-pub(super) async fn stream<Q, A, F, T>(request: Request, work: T) -> Response
+pub(crate) async fn stream<Q, A, F, T>(request: Request, work: T) -> Response
 where
     Q: Message + Default + Send + 'static,
     A: Message + Default + Send + 'static,
@@ -70,7 +72,7 @@ where
 }
 
 /// A response with the body that routers pass on.
-pub(super) fn response(response: http::Response<tonic::body::Body>) -> Response {
+pub(crate) fn response(response: http::Response<tonic::body::Body>) -> Response {
     response.map(Body::new)
 }
 
@@ -86,7 +88,7 @@ where
 }
 
 /// A refusal in gRPC's words.
-pub(super) fn status(refusal: Refusal) -> Status {
+pub(crate) fn status(refusal: Refusal) -> Status {
     let code = match refusal.kind {
         ErrorKind::Invalid => Code::InvalidArgument,
         ErrorKind::NotFound => Code::NotFound,
@@ -169,9 +171,12 @@ impl<A> Stream for Messages<A> {
         {
             // The sender goes with the work, so that what was sent is followed by the end.
             self.work = None;
-            if let Err(Ended::Refused(refusal)) = ended {
-                self.end = Some(status(refusal));
-            }
+            self.end = match ended {
+                Ok(()) | Err(Ended::Gone) => None,
+                Err(Ended::Refused(refusal)) => Some(status(refusal)),
+                // A status that is well is written with its metadata as any other.
+                Err(Ended::Noted(notes)) => Some(Status::with_metadata(Code::Ok, "", notes)),
+            };
         }
         match self.receiver.poll_recv(context) {
             Poll::Ready(Some(message)) => Poll::Ready(Some(Ok(message))),

@@ -4,7 +4,7 @@
 //! `call` has the frame of a call, the modules beside it a service each: they read protobuf, ask as the HTTP API does
 //! (`jaeger::questions`), and write protobuf. Every door answers health checks and reflection.
 
-mod call;
+pub(crate) mod call;
 mod chunks;
 mod dependencies;
 mod filter;
@@ -91,7 +91,7 @@ pub const QUESTION_DOORS: &[QuestionDoor] = &[
         setting: "tempo.address",
         default_address: "127.0.0.1:3200",
         takes_spans: false,
-        services: &[],
+        services: &[tempo::SERVICE],
         routes: tempo_routes,
         elsewhere: (StatusCode::NOT_FOUND, "404 page not found\n"),
     },

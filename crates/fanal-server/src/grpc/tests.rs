@@ -5,7 +5,7 @@ use crate::testing::{CHECKOUT, PING, START, Server};
 use axum::Router;
 use axum::body::Body;
 use fanal_formats::otlp::protobuf::decode_request;
-use fanal_wire::{Timestamp, api_v2, api_v3, expression, metrics, storage_v2};
+use fanal_wire::{Timestamp, api_v2, api_v3, expression, metrics, storage_v2, tempo};
 use http::Request;
 use http_body_util::BodyExt as _;
 use prost::Message;
@@ -19,6 +19,8 @@ struct Called<A> {
     messages: Vec<A>,
     code: u16,
     words: String,
+    /// The trailer that tells what is missing.
+    partial: String,
 }
 
 impl Door {
@@ -47,6 +49,7 @@ impl Door {
         };
         let code = of("grpc-status").unwrap_or_default().parse().expect("a code");
         let words = of("grpc-message").unwrap_or_default().replace("%20", " ");
+        let partial = of("fanal-partial").unwrap_or_default();
         let mut bytes = &collected.to_bytes()[..];
         let mut messages = Vec::new();
         while let Some((prefix, rest)) = bytes.split_at_checked(5) {
@@ -55,7 +58,7 @@ impl Door {
             messages.push(A::decode(message).expect("a message"));
             bytes = rest;
         }
-        Called { messages, code, words }
+        Called { messages, code, words, partial }
     }
 
     /// The only message of a call that went well.
@@ -344,4 +347,36 @@ async fn dependencies_are_told_in_three_apis() {
     let path = "jaeger.api_v2.QueryService/GetDependencies";
     let refused = query.call::<api_v2::GetDependenciesResponse>(path, &none).await;
     assert_eq!((refused.code, refused.words.as_str()), (3, "start_time is required"));
+}
+
+#[tokio::test]
+async fn tempos_tags_are_streamed() {
+    let server = Server::with_traces().await;
+    let door = Door::of(&server, "tempo").await;
+    let path = |call: &str| format!("tempopb.StreamingQuerier/{call}");
+    let asked = tempo::SearchTagsRequest { scope: "resource".into(), ..Default::default() };
+    let tags: tempo::SearchTagsResponse = door.one(&path("SearchTags"), &asked).await;
+    assert_eq!(tags.tag_names, ["host.name", "service.name"]);
+    let tags: tempo::SearchTagsV2Response = door.one(&path("SearchTagsV2"), &asked).await;
+    assert_eq!((tags.scopes[0].name.as_str(), tags.scopes[0].tags.len()), ("resource", 2));
+    assert!(tags.metrics.is_some());
+    let asked = |tag_name: &str| tempo::SearchTagValuesRequest {
+        tag_name: tag_name.into(),
+        query: "{ status = error }".into(),
+        ..Default::default()
+    };
+    let values: tempo::SearchTagValuesResponse =
+        door.one(&path("SearchTagValues"), &asked("attempt")).await;
+    assert_eq!(values.tag_values, ["3"]);
+    let values: tempo::SearchTagValuesV2Response =
+        door.one(&path("SearchTagValuesV2"), &asked("span.attempt")).await;
+    assert_eq!((&*values.tag_values[0].r#type, &*values.tag_values[0].value), ("int", "3"));
+    let refused = door
+        .call::<tempo::SearchTagValuesV2Response>(&path("SearchTagValuesV2"), &asked("attempt"))
+        .await;
+    assert_eq!(refused.code, 3, "{}", refused.words);
+    let few = tempo::SearchTagsRequest { max_tags_per_scope: 1, ..Default::default() };
+    let cut = door.call::<tempo::SearchTagsResponse>(&path("SearchTags"), &few).await;
+    assert_eq!((cut.code, cut.messages.len()), (0, 1), "{}", cut.words);
+    assert!(cut.partial.starts_with("answer has the 1 keys"), "{}", cut.partial);
 }

@@ -2,14 +2,16 @@
 //!
 //! Every handler ends here.
 
-use crate::answer;
+use crate::answer::{self, JSON};
 use crate::refusal::Refusal;
+use crate::state::App;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use fanal_base::ErrorKind;
 use fanal_query::QueryError;
 use http::header::{ACCEPT, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
 
 /// Tempo's media type for protobuf.
 pub(crate) const PROTOBUF: &str = "application/protobuf";
@@ -76,6 +78,24 @@ fn visible(text: &str) -> Option<HeaderValue> {
 pub(super) fn wants_protobuf(headers: &HeaderMap) -> bool {
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     values.into_iter().any(|value| value.contains(PROTOBUF))
+}
+
+/// A message in the form that the client wants.
+pub(super) fn message<M: prost::Message + Serialize>(
+    app: &App,
+    headers: &HeaderMap,
+    message: &M,
+    notes: &Notes,
+) -> Answer {
+    let limits = &app.given.limits;
+    let mut response = if wants_protobuf(headers) {
+        let bytes = answer::within_limit(message.encode_to_vec(), limits)?;
+        answer::body(StatusCode::OK, PROTOBUF, bytes)
+    } else {
+        answer::body(StatusCode::OK, JSON, answer::json_bytes(message, limits)?)
+    };
+    notes.write(response.headers_mut());
+    Ok(response)
 }
 
 /// A plain text.

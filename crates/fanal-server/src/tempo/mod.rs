@@ -6,14 +6,19 @@
 
 mod answers;
 mod drawable;
+mod filter;
 mod form;
 mod status;
+mod streaming;
+mod tags;
 mod traces;
+mod values;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use answers::PROTOBUF;
+pub(crate) use streaming::SERVICE;
 
 use crate::state::App;
 use axum::Router;
@@ -28,4 +33,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/status/buildinfo", get(status::build_info))
         .route("/api/traces/{id}", get(traces::v1))
         .route("/api/v2/traces/{id}", get(traces::v2))
+        .route("/api/search/tags", get(tags::v1))
+        .route("/api/v2/search/tags", get(tags::v2))
+        .route("/api/search/tag/{*rest}", get(values::v1))
+        .route("/api/v2/search/tag/{*rest}", get(values::v2))
+        .merge(streaming::routes())
 }

@@ -4,6 +4,8 @@ use crate::limits::Limits;
 use crate::testing::{Answer, CHECKOUT, Server};
 use fanal_formats::otlp::protobuf::decode_request;
 use fanal_storage::MemoryStore;
+use fanal_wire::tempo::SearchTagsV2Response;
+use prost::Message as _;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -97,4 +99,88 @@ async fn absent_and_wrong_ids_are_told_apart() {
     server.send(crate::testing::checkout()).await;
     let large = server.get_tempo(&format!("/api/traces/{CHECKOUT}"), JSON).await;
     assert_eq!(large.status, 422, "{}", large.text());
+}
+
+#[tokio::test]
+async fn tags_are_listed_by_scope() {
+    let server = Server::with_traces().await;
+    let scopes = async |query: &str| -> Vec<(String, usize)> {
+        let found = get(&server, &format!("/api/v2/search/tags?{query}")).await;
+        assert_eq!(found["metrics"], json!({}));
+        let scopes = found["scopes"].as_array().cloned().unwrap_or_default();
+        let count = |it: &Value| it["tags"].as_array().map_or(0, Vec::len);
+        scopes.iter().map(|it| (it["name"].as_str().expect("text").into(), count(it))).collect()
+    };
+    let check = async |query: &str, expect: &[(&str, usize)]| {
+        let found = scopes(&query.replace(' ', "%20")).await;
+        let found: Vec<(&str, usize)> = found.iter().map(|(name, it)| (&**name, *it)).collect();
+        assert_eq!(found, expect, "{query}");
+    };
+    let intrinsic = ("intrinsic", 25);
+    let all = [("resource", 2), ("span", 10), ("event", 1), ("link", 1), intrinsic];
+    check("", &all).await;
+    check("scope=none&limit=0", &all).await;
+    check("scope=intrinsic", &[intrinsic]).await;
+    check("scope=event", &[("event", 1)]).await;
+    check("scope=instrumentation", &[]).await;
+    check("scope=trace", &[]).await;
+    check("scope=span&start=1&end=2", &[]).await;
+    check("scope=span&q={ resource.service.name = \"shop\" }", &[("span", 1)]).await;
+    check("scope=span&q={ resource.service.name = \"shop\" %26%26 }", &[("span", 10)]).await;
+    check("scope=span&q={ false }", &[]).await;
+    let cut = server.get_tempo("/api/v2/search/tags?scope=span&limit=3", JSON).await;
+    assert!(cut.header("fanal-partial").starts_with("answer has the 3 keys"), "{cut:?}");
+    let wrong = server.get_tempo("/api/v2/search/tags?scope=other", JSON).await;
+    assert_eq!(wrong.status, 400, "{}", wrong.text());
+    let names = get(&server, "/api/search/tags?scope=resource").await;
+    assert_eq!(names, json!({"tagNames": ["host.name", "service.name"], "metrics": {}}));
+    let names = get(&server, "/api/search/tags").await;
+    assert_eq!(names["tagNames"].as_array().map(Vec::len), Some(14));
+    let names = get(&server, "/api/search/tags?scope=intrinsic").await;
+    assert_eq!(names["tagNames"].as_array().map(Vec::len), Some(25));
+    let bytes = server.get_tempo("/api/v2/search/tags?scope=link", PROTOBUF).await;
+    let decoded = SearchTagsV2Response::decode(&*bytes.body).expect("protobuf");
+    assert_eq!(decoded.scopes[0].tags, ["opentracing.ref_type"]);
+}
+
+#[tokio::test]
+async fn values_have_their_types() {
+    let server = Server::with_traces().await;
+    let check = async |field: &str, query: &str, expect: &[(&str, &str)]| {
+        let path = format!("/api/v2/search/tag/{field}/values?{query}").replace(' ', "%20");
+        let found = get(&server, &path).await;
+        let list = found["tagValues"].as_array().cloned().unwrap_or_default();
+        let text = |it: &Value, key: &str| it[key].as_str().expect("text").to_owned();
+        let found: Vec<_> = list.iter().map(|it| (text(it, "type"), text(it, "value"))).collect();
+        let found: Vec<(&str, &str)> = found.iter().map(|(kind, it)| (&**kind, &**it)).collect();
+        assert_eq!(found, expect, "{path}");
+    };
+    let services = [("string", "pay"), ("string", "ping"), ("string", "shop")];
+    check("resource.service.name", "", &services).await;
+    check(".service.name", "tag=x&limit=9", &services).await;
+    check("resource.service.name", "q={ status = error }", &services[..1]).await;
+    check("resource.service.name", "q={ resource.service.name = \"x\" }", &[("string", "x")]).await;
+    check("span.amount", "", &[("float", "1.5")]).await;
+    check("span.attempt", "", &[("int", "3")]).await;
+    check("span.paid", "", &[("bool", "false")]).await;
+    check("span.list", "", &[("bool", "true"), ("int", "1")]).await;
+    check("span.raw", "", &[]).await;
+    check("name", "q={ kind = client }", &[("string", "charge")]).await;
+    check("statusMessage", "", &[("string", "card declined")]).await;
+    check("rootName", "", &[("string", "checkout"), ("string", "ping")]).await;
+    check("trace:rootService", "", &[("string", "ping"), ("string", "shop")]).await;
+    check("event:name", "", &[("string", "exception"), ("string", "retry")]).await;
+    check("event.exception.type", "", &[("string", "Declined")]).await;
+    check("link.opentracing.ref_type", "", &[("string", "child_of")]).await;
+    check("instrumentation:version", "", &[("string", "1.2")]).await;
+    let statuses = [("keyword", "error"), ("keyword", "ok"), ("keyword", "unset")];
+    check("status", "", &statuses).await;
+    check("duration", "", &[]).await;
+    check("span.absent%2Fkey", "", &[]).await;
+    let wrong = server.get_tempo("/api/v2/search/tag/service.name/values", JSON).await;
+    assert_eq!(wrong.status, 400, "{}", wrong.text());
+    let v1 = get(&server, "/api/search/tag/attempt/values").await;
+    assert_eq!(v1, json!({"tagValues": ["3"], "metrics": {}}));
+    let v1 = get(&server, "/api/search/tag/service.name/values?limit=1").await;
+    assert_eq!(v1["tagValues"].as_array().map(Vec::len), Some(1));
 }

@@ -1,10 +1,11 @@
 //! A store under test beside the model: every step is taken on both, every answer compared.
 
 use super::links::{self, LinkKeeper};
-use super::{StoreUnderTest, aggregates};
+use super::{StoreUnderTest, aggregates, listing};
 use crate::aggregate::AggregateSpans;
 use crate::error::StoreError;
 use crate::links::WalkLinks;
+use crate::listing::{ListKeys, ListValues};
 use crate::memory::MemoryStore;
 use crate::request::{FindTraces, FoundTraces, Projection, TenantId, TracePosition, TraceSpans};
 use crate::store::SpanStore;
@@ -31,6 +32,10 @@ pub(super) enum Step {
     Aggregate(&'static str, AggregateSpans),
     /// Asks for the structure of traces.
     Walk(&'static str, WalkLinks),
+    /// Asks for keys of attributes.
+    Keys(&'static str, ListKeys),
+    /// Asks for values.
+    Values(&'static str, ListValues),
 }
 
 impl Step {
@@ -102,6 +107,8 @@ impl Pair {
             Step::Page(name, request, limits) => self.page(&tenant(name), request, &limits).await,
             Step::Aggregate(name, request) => self.aggregate(&tenant(name), request).await,
             Step::Walk(name, request) => self.walk(&tenant(name), request).await,
+            Step::Keys(name, request) => self.keys(&tenant(name), request).await,
+            Step::Values(name, request) => self.values(&tenant(name), request).await,
         }
     }
 
@@ -168,6 +175,31 @@ impl Pair {
         self.same(&what, &found.shown(&answer), &expected.shown(&model));
     }
 
+    async fn keys(&self, tenant: &TenantId, request: ListKeys) {
+        let what = format!("list_keys of {tenant:?} with {request:?}");
+        let whole = ListKeys { keys_max: usize::MAX, ..request.clone() };
+        let max = request.keys_max;
+        let found = self.must(&what, self.store.list_keys(tenant, request).await);
+        let least = self.must(&what, self.model.list_keys(tenant, whole).await);
+        let most = self.must(&what, self.model.list_keys(tenant, listing::all_keys()).await);
+        if let Some(difference) = listing::keys_difference(&found, &least, &most, max) {
+            panic!("{}: {what}: {difference}", self.scenario);
+        }
+    }
+
+    async fn values(&self, tenant: &TenantId, request: ListValues) {
+        let what = format!("list_values of {tenant:?} with {request:?}");
+        let whole = ListValues { values_max: usize::MAX, ..request.clone() };
+        let all = listing::all_values(request.of.clone());
+        let max = request.values_max;
+        let found = self.must(&what, self.store.list_values(tenant, request).await);
+        let least = self.must(&what, self.model.list_values(tenant, whole).await);
+        let most = self.must(&what, self.model.list_values(tenant, all).await);
+        if let Some(difference) = listing::values_difference(&found, &least, &most, max) {
+            panic!("{}: {what}: {difference}", self.scenario);
+        }
+    }
+
     async fn find(&self, tenant: &TenantId, request: FindTraces) -> FoundTraces {
         let what = format!("find_traces of {tenant:?} with {request:?}");
         let found = self.must(&what, self.store.find_traces(tenant, request.clone()).await);
@@ -213,6 +245,13 @@ impl Pair {
             }
             for request in links::of_everything() {
                 self.walk(&tenant, request).await;
+            }
+            let (keys, values) = listing::of_everything();
+            for request in keys {
+                self.keys(&tenant, request).await;
+            }
+            for request in values {
+                self.values(&tenant, request).await;
             }
             self.check_stats(&tenant).await;
         }

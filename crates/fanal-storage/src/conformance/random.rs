@@ -3,6 +3,7 @@
 use super::aggregates;
 use super::dice::Dice;
 use super::links;
+use super::listing;
 use super::pair::{Step, everything};
 use super::spans::{Attributes, START, Span, batch, trace_id};
 use super::values;
@@ -78,6 +79,16 @@ impl Script {
     pub(super) fn aggregate(&mut self) -> Step {
         let conditions = (0..self.dice.below(3)).map(|_| self.condition()).collect();
         Step::Aggregate(TENANT, aggregates::random(&mut self.dice, conditions))
+    }
+
+    pub(super) fn keys(&mut self) -> Step {
+        let conditions = (0..self.dice.below(3)).map(|_| self.condition()).collect();
+        Step::Keys(TENANT, listing::random_keys(&mut self.dice, conditions))
+    }
+
+    pub(super) fn values(&mut self) -> Step {
+        let conditions = (0..self.dice.below(3)).map(|_| self.condition()).collect();
+        Step::Values(TENANT, listing::random_values(&mut self.dice, conditions))
     }
 
     fn condition(&mut self) -> SpanCondition {

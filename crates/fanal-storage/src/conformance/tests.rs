@@ -4,13 +4,15 @@ use super::*;
 use crate::aggregate::{AggregateSpans, SpanAggregates};
 use crate::error::StoreError;
 use crate::links::{LinkSpan, LinkVisitor, WalkLinks, WalkedLinks};
+use crate::listing::{ListKeys, ListValues, ListedKeys, ListedValues};
 use crate::memory::MemoryStore;
-use crate::predicate::SpanCondition;
+use crate::predicate::{AttributeLevel, SpanCondition};
 use crate::request::{
     FindTraces, FoundTraces, Operation, Projection, StoreStats, TenantId, TraceSpans,
 };
 use crate::store::StoreFuture;
 use fanal_model::{SpanBatch, TraceId};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -51,9 +53,13 @@ enum Fault {
     MiscountsDurations,
     CutsWalksAtTheRange,
     SplitsTraces,
+    ForgetsAKey,
+    CutsKeysSilently,
+    TellsAForeignKey,
+    ForgetsValues,
 }
 
-const FAULTS: [Fault; 18] = [
+const FAULTS: [Fault; 22] = [
     Fault::MixesTenants,
     Fault::SortsServices,
     Fault::LosesTheLastSpan,
@@ -72,6 +78,10 @@ const FAULTS: [Fault; 18] = [
     Fault::MiscountsDurations,
     Fault::CutsWalksAtTheRange,
     Fault::SplitsTraces,
+    Fault::ForgetsAKey,
+    Fault::CutsKeysSilently,
+    Fault::TellsAForeignKey,
+    Fault::ForgetsValues,
 ];
 
 /// Hands the last span of each trace out alone.
@@ -182,6 +192,35 @@ impl SpanStore for Faulty {
         let is_split = self.has(Fault::SplitsTraces);
         let visitor = if is_split { Arc::new(Splitter(visitor)) as _ } else { visitor };
         ready(block_on(self.inner.walk_links(&self.tenant(tenant), request, visitor)))
+    }
+
+    fn list_keys<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: ListKeys,
+    ) -> StoreFuture<'a, ListedKeys> {
+        let keys_max = request.keys_max;
+        let mut listed = block_on(self.inner.list_keys(&self.tenant(tenant), request)).unwrap();
+        match self.fault {
+            Fault::ForgetsAKey => {
+                listed.keys.get_mut(&AttributeLevel::Link).map(BTreeSet::pop_last);
+            }
+            Fault::CutsKeysSilently => listed.warnings.clear(),
+            Fault::TellsAForeignKey => listed.add(AttributeLevel::Scope, "foreign", keys_max),
+            _ => {}
+        }
+        ready(Ok(listed))
+    }
+
+    fn list_values<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        mut request: ListValues,
+    ) -> StoreFuture<'a, ListedValues> {
+        if self.has(Fault::ForgetsValues) {
+            request.conditions.push(SpanCondition::Root);
+        }
+        ready(block_on(self.inner.list_values(&self.tenant(tenant), request)))
     }
 
     fn traces<'a>(

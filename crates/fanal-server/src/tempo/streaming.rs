@@ -1,0 +1,166 @@
+//! `tempopb.StreamingQuerier`: the same questions over gRPC, each answered by a stream.
+//!
+//! The last messages of a stream are the whole answer, in packets that every client takes. What a message cannot say stands
+//! in the trailers.
+
+use super::answers::Notes;
+use super::form::Range;
+use super::tags::{self, TagsQuestion};
+use super::values::{self, ValuesQuestion};
+use crate::grpc::call::{Ended, Sender, stream};
+use crate::refusal::Refusal;
+use crate::state::App;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::post;
+use fanal_base::ErrorKind;
+use fanal_wire::tempo as wire;
+use fanal_wire::tempo::MetadataMetrics;
+use prost::Message;
+use std::sync::Arc;
+use tonic::metadata::MetadataMap;
+
+/// Bytes of a message beyond which the next item goes into another one.
+const PACKET_BYTES: usize = 1 << 20;
+
+/// The service's name.
+pub(crate) const SERVICE: &str = "tempopb.StreamingQuerier";
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    let path = |call: &str| format!("/{SERVICE}/{call}");
+    Router::new()
+        .route(&path("SearchTags"), post(search_tags))
+        .route(&path("SearchTagsV2"), post(search_tags_v2))
+        .route(&path("SearchTagValues"), post(search_tag_values))
+        .route(&path("SearchTagValuesV2"), post(search_tag_values_v2))
+}
+
+/// Tempo has fewer codes: what is the server's fault is internal.
+fn told(refusal: Refusal) -> Ended {
+    let kind = match refusal.kind {
+        ErrorKind::Unavailable | ErrorKind::Corrupt => ErrorKind::Internal,
+        kind => kind,
+    };
+    Ended::Refused(Refusal { kind, ..refusal })
+}
+
+/// Sends items in packets, at least one, and ends with the notes.
+async fn send<T: Send, A: Message + Default + 'static>(
+    items: Vec<T>,
+    bytes: impl Fn(&T) -> usize + Send,
+    write: impl Fn(Vec<T>) -> A + Send,
+    notes: Notes,
+    sender: &Sender<A>,
+) -> Result<(), Ended> {
+    for packet in packets(items, bytes) {
+        sender.send(write(packet)).await?;
+    }
+    let mut metadata = MetadataMap::new().into_headers();
+    notes.write(&mut metadata);
+    if metadata.is_empty() {
+        return Ok(());
+    }
+    Err(Ended::Noted(MetadataMap::from_headers(metadata)))
+}
+
+/// Items in runs of about [`PACKET_BYTES`]; one empty run where there is none.
+fn packets<T>(items: Vec<T>, bytes: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let (mut packets, mut packet, mut sum) = (Vec::new(), Vec::new(), 0);
+    for item in items {
+        let length = bytes(&item);
+        if sum + length > PACKET_BYTES && !packet.is_empty() {
+            packets.push(std::mem::take(&mut packet));
+            sum = 0;
+        }
+        sum += length;
+        packet.push(item);
+    }
+    packets.push(packet);
+    packets
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the form that every message has")]
+fn metrics() -> Option<MetadataMetrics> {
+    Some(MetadataMetrics::default())
+}
+
+fn tags_question(asked: &wire::SearchTagsRequest) -> Result<TagsQuestion, Refusal> {
+    let range = Range::of_seconds(asked.start.into(), asked.end.into())?;
+    TagsQuestion::new(&asked.scope, &asked.query, range, asked.max_tags_per_scope.into())
+}
+
+async fn search_tags(State(app): State<Arc<App>>, request: Request) -> Response {
+    let work = async move |asked: wire::SearchTagsRequest, sender| {
+        let question = tags_question(&asked).map_err(told)?;
+        let (tags, notes) = tags::flat(&app, &question).await.map_err(told)?;
+        let write = |tag_names| wire::SearchTagsResponse { tag_names, metrics: metrics() };
+        send(tags, String::len, write, notes, &sender).await
+    };
+    stream(request, work).await
+}
+
+async fn search_tags_v2(State(app): State<Arc<App>>, request: Request) -> Response {
+    let work = async move |asked: wire::SearchTagsRequest, sender| {
+        let question = tags_question(&asked).map_err(told)?;
+        let (scopes, notes) = tags::by_scope(&app, &question).await.map_err(told)?;
+        let mut pieces = Vec::new();
+        for scope in scopes {
+            for tags in packets(scope.tags, String::len) {
+                pieces.push(wire::SearchTagsV2Scope { name: scope.name.to_owned(), tags });
+            }
+        }
+        let write = |scopes| wire::SearchTagsV2Response { scopes, metrics: metrics() };
+        send(pieces, Message::encoded_len, write, notes, &sender).await
+    };
+    stream(request, work).await
+}
+
+fn values_range(asked: &wire::SearchTagValuesRequest) -> Result<Range, Refusal> {
+    Range::of_seconds(asked.start.into(), asked.end.into())
+}
+
+async fn search_tag_values(State(app): State<Arc<App>>, request: Request) -> Response {
+    let work = async move |asked: wire::SearchTagValuesRequest, sender| {
+        let range = values_range(&asked).map_err(told)?;
+        let limit = asked.max_tag_values.into();
+        let question = ValuesQuestion::of_name(&asked.tag_name, &asked.query, range, limit);
+        let question = question.map_err(told)?;
+        let (values, notes) = values::find(&app, &question).await.map_err(told)?;
+        let write = |tag_values| wire::SearchTagValuesResponse { tag_values, metrics: metrics() };
+        send(values::texts(values), String::len, write, notes, &sender).await
+    };
+    stream(request, work).await
+}
+
+async fn search_tag_values_v2(State(app): State<Arc<App>>, request: Request) -> Response {
+    let work = async move |asked: wire::SearchTagValuesRequest, sender| {
+        let range = values_range(&asked).map_err(told)?;
+        let limit = asked.max_tag_values.into();
+        let question = ValuesQuestion::of_field(&asked.tag_name, &asked.query, range, limit);
+        let question = question.map_err(told)?;
+        let (values, notes) = values::find(&app, &question).await.map_err(told)?;
+        let write = |tag_values| wire::SearchTagValuesV2Response { tag_values, metrics: metrics() };
+        send(values, Message::encoded_len, write, notes, &sender).await
+    };
+    stream(request, work).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_hold_a_mebibyte_and_at_least_one_item() {
+        let check = |sizes: &[usize], expect: &[usize]| {
+            let packets = packets(sizes.to_vec(), |size| *size);
+            let counts: Vec<usize> = packets.iter().map(Vec::len).collect();
+            assert_eq!(counts, expect, "{sizes:?}");
+        };
+        check(&[], &[0]);
+        check(&[5, 6], &[2]);
+        check(&[PACKET_BYTES, 1], &[1, 1]);
+        check(&[3 * PACKET_BYTES, 1, 1], &[1, 2]);
+        check(&[PACKET_BYTES / 2; 5], &[2, 2, 1]);
+    }
+}
