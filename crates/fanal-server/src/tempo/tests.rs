@@ -19,6 +19,12 @@ async fn get(server: &Server, path: &str) -> Value {
     answer.json()
 }
 
+/// A path with what addresses may not have in it escaped.
+fn escaped(path: &str) -> String {
+    let pairs = [(' ', "%20"), ('"', "%22"), ('{', "%7B"), ('}', "%7D")];
+    pairs.iter().fold(path.to_owned(), |path, (from, to)| path.replace(*from, to))
+}
+
 /// The one that a query has at `pointer`.
 fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
     value.pointer(pointer).unwrap_or_else(|| panic!("{pointer} in {value}"))
@@ -112,7 +118,7 @@ async fn tags_are_listed_by_scope() {
         scopes.iter().map(|it| (it["name"].as_str().expect("text").into(), count(it))).collect()
     };
     let check = async |query: &str, expect: &[(&str, usize)]| {
-        let found = scopes(&query.replace(' ', "%20")).await;
+        let found = scopes(&escaped(query)).await;
         let found: Vec<(&str, usize)> = found.iter().map(|(name, it)| (&**name, *it)).collect();
         assert_eq!(found, expect, "{query}");
     };
@@ -147,7 +153,7 @@ async fn tags_are_listed_by_scope() {
 async fn values_have_their_types() {
     let server = Server::with_traces().await;
     let check = async |field: &str, query: &str, expect: &[(&str, &str)]| {
-        let path = format!("/api/v2/search/tag/{field}/values?{query}").replace(' ', "%20");
+        let path = escaped(&format!("/api/v2/search/tag/{field}/values?{query}"));
         let found = get(&server, &path).await;
         let list = found["tagValues"].as_array().cloned().unwrap_or_default();
         let text = |it: &Value, key: &str| it[key].as_str().expect("text").to_owned();

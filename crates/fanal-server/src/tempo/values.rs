@@ -350,7 +350,8 @@ mod tests {
     #[test]
     fn answers_are_cut_with_a_word() {
         let check = |count: usize, length: usize, values_max: usize, expect: usize| {
-            let values = (0..count).map(|it| ("string", format!("{it:0length$}"))).collect();
+            let value = |number: usize| ("string", format!("{number:02}") + &"x".repeat(length));
+            let values = (0..count).map(value).collect();
             let mut partial = Vec::new();
             assert_eq!(cut(values, values_max, &mut partial).len(), expect);
             assert_eq!(partial.is_empty(), expect == count, "{partial:?}");
