@@ -8,6 +8,7 @@ use crate::config::LocalConfig;
 use crate::disk::{Disk, DiskLock};
 use crate::export::Export;
 use crate::failure::{self, overloaded, stopping, unavailable};
+use crate::ground::Ground;
 use crate::guard::lock;
 use crate::head::{self, HeadGauge};
 use crate::lookup;
@@ -17,7 +18,7 @@ use crate::room::DiskRoom;
 use crate::search::question::Question;
 use crate::search::{self, aggregate, links, listing, values};
 use crate::tenant::{Shared, Snapshot, Tenant};
-use crate::tier::{Bucket, Tier};
+use crate::tier::Tier;
 use crate::upkeep::Pause;
 use fanal_base::{ByteBudget, Clock, cast};
 use fanal_model::{IndexedBatch, SpanBatch, TraceId};
@@ -44,19 +45,6 @@ const UPKEEP_LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct LocalStore {
     engine: Arc<Engine>,
-}
-
-/// What a store stands on.
-#[derive(Debug)]
-pub struct Ground {
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// The file system of the data folder.
-    pub disk: Arc<dyn Disk>,
-    /// Where old blocks move, if anywhere.
-    pub bucket: Option<Arc<dyn Bucket>>,
-    /// Whether the caller takes every step, as [`LocalStore::open_stepped`] tells.
-    pub is_stepped: bool,
 }
 
 #[derive(Debug)]

@@ -1,12 +1,14 @@
-//! The filter `q` of the calls that list tags and values. Forms send it half-typed: what is no single filter filters nothing.
+//! The filter `q` of the calls that list tags and values. Forms send it half-typed: what is unfinished in it counts as true, and what is no single
+//! filter filters nothing.
 
 use crate::refusal::Refusal;
 use fanal_query::traceql::Bounds;
 use fanal_storage::SpanCondition;
 use fanal_traceql::ast::{
-    Attribute, BinaryOperator, Body, ComparisonOperator, Expression, ExpressionKind,
-    LogicalOperator, SpansetExpression, SpansetQuery, Stage, Static,
+    Attribute, BinaryOperator, ComparisonOperator, Expression, ExpressionKind, LogicalOperator,
+    Static,
 };
+use fanal_traceql::lenient_filter;
 
 /// Most alternatives that a filter may come to when its `||` are drawn outwards.
 const ALTERNATIVES_MAX: usize = 100;
@@ -20,7 +22,7 @@ pub(super) struct TagFilter {
 impl TagFilter {
     /// Of the text of `q`, which may be empty. Fails where it has too many alternatives.
     pub(super) fn read(text: &str) -> Result<Self, Refusal> {
-        let expression = fanal_traceql::parse(text).ok().and_then(|query| single(query.body));
+        let expression = lenient_filter(text).and_then(|filter| filter.expression);
         let alternatives = expression.as_ref().map_or(1, alternatives);
         if alternatives > ALTERNATIVES_MAX {
             let message = format!(
@@ -39,16 +41,6 @@ impl TagFilter {
     /// What the filter wants an attribute to equal.
     pub(super) fn wanted(&self, attribute: &Attribute) -> Option<&Static> {
         self.expression.as_ref().and_then(|expression| equal(expression, attribute))
-    }
-}
-
-/// The expression of a query that is one filter and nothing else.
-fn single(body: Body) -> Option<Expression> {
-    let Body::Search(SpansetQuery::Pipeline(pipeline)) = body else { return None };
-    let mut stages = pipeline.stages.into_iter();
-    match (stages.next(), stages.next()) {
-        (Some(Stage::Spansets(SpansetExpression::Filter(filter))), None) => filter.expression,
-        _ => None,
     }
 }
 
@@ -100,7 +92,8 @@ mod tests {
         check("{ }", 0);
         check("{ span.a = 1 }", 1);
         check("{ span.a = 1 && name = \"x\" }", 2);
-        check("{ span.a = 1 && }", 0);
+        check("{ span.a = 1 && span.b = }", 1);
+        check("{ span.a = ", 0);
         check("{ span.a = 1 } | rate()", 0);
         check("{ span.a = 1 } >> { span.b = 1 }", 0);
         check("{ false }", 99);

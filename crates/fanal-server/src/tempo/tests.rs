@@ -132,7 +132,8 @@ async fn tags_are_listed_by_scope() {
     check("scope=trace", &[]).await;
     check("scope=span&start=1&end=2", &[]).await;
     check("scope=span&q={ resource.service.name = \"shop\" }", &[("span", 1)]).await;
-    check("scope=span&q={ resource.service.name = \"shop\" %26%26 }", &[("span", 10)]).await;
+    check("scope=span&q={ resource.service.name = \"shop\" %26%26 }", &[("span", 1)]).await;
+    check("scope=span&q={ nothing = \"shop\" }", &[("span", 10)]).await;
     check("scope=span&q={ false }", &[]).await;
     let cut = server.get_tempo("/api/v2/search/tags?scope=span&limit=3", JSON).await;
     assert!(cut.header("fanal-partial").starts_with("answer has the 3 keys"), "{cut:?}");

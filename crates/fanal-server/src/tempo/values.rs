@@ -10,10 +10,8 @@ use axum::extract::State;
 use fanal_base::cast;
 use fanal_model::{SpanKind, StatusCode, Value};
 use fanal_storage::{AggregateSpans, GroupKey, ListValues, SpanCondition, ValuesOf};
-use fanal_traceql::ast::{
-    Attribute, AttributeScope, Body, ExpressionKind, Intrinsic, SERVICE_NAME, SpansetExpression,
-    SpansetQuery, Stage, Static,
-};
+use fanal_traceql::ast::{Attribute, AttributeScope, Intrinsic, SERVICE_NAME, Static};
+use fanal_traceql::parse_attribute;
 use fanal_wire::tempo::{
     MetadataMetrics, SearchTagValuesResponse, SearchTagValuesV2Response, TagValue,
 };
@@ -58,13 +56,7 @@ impl ValuesQuestion {
         range: Range,
         values_max: u64,
     ) -> Result<Self, Refusal> {
-        let attribute = read_field(field).ok_or_else(|| {
-            let shown: String = field.chars().take(64).collect();
-            let message = format!(
-                "`{shown}` is no field; give an attribute with its scope, such as span.http.route, or an intrinsic"
-            );
-            Refusal::parameter("tag", message)
-        })?;
+        let attribute = read_field(field)?;
         let filter = TagFilter::read(query)?;
         Ok(Self { attribute, filter, range, values_max: limit(values_max) })
     }
@@ -89,23 +81,16 @@ fn limit(values_max: u64) -> usize {
     if values_max == 0 { VALUES_MAX } else { cast::size(values_max).min(VALUES_MAX) }
 }
 
-/// The attribute that a text is, when nothing else is in it.
-fn read_field(text: &str) -> Option<Attribute> {
-    let query = fanal_traceql::parse(&format!("{{ {text} != nil }}")).ok()?;
-    let Body::Search(SpansetQuery::Pipeline(pipeline)) = query.body else { return None };
-    let [Stage::Spansets(SpansetExpression::Filter(filter))] = &*pipeline.stages else {
-        return None;
-    };
-    let ExpressionKind::Existence { operand, is_present: true } = &filter.expression.as_ref()?.kind
-    else {
-        return None;
-    };
-    match &operand.kind {
-        ExpressionKind::Attribute(Attribute::Intrinsic(Intrinsic::Parent)) => None,
-        ExpressionKind::Attribute(Attribute::Named { scope, .. }) if scope.is_parent() => None,
-        ExpressionKind::Attribute(attribute) => Some(attribute.clone()),
-        _ => None,
+/// A field that has values; those of parents are refused.
+fn read_field(text: &str) -> Result<Attribute, Refusal> {
+    let refuse = |message: String| Refusal::parameter("tag", message);
+    let attribute = parse_attribute(text).map_err(|error| refuse(error.to_string()))?;
+    match &attribute {
+        Attribute::Intrinsic(Intrinsic::Parent) => {}
+        Attribute::Named { scope, .. } if scope.is_parent() => {}
+        _ => return Ok(attribute),
     }
+    Err(refuse("fields of parents are not supported; ask for those of spans".to_owned()))
 }
 
 impl Source {
@@ -331,7 +316,7 @@ mod tests {
     #[test]
     fn fields_are_one_attribute() {
         let check = |text: &str, expect: Option<Source>| {
-            assert_eq!(read_field(text).as_ref().map(Source::of), expect, "{text}");
+            assert_eq!(read_field(text).as_ref().map(Source::of).ok(), expect, "{text}");
         };
         let span = |key: &str| GroupKey::SpanAttribute(key.to_owned());
         check("span.a/b", Some(Source::Groups(vec![span("a/b")])));
