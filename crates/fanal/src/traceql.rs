@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// Widest sparkline and heatmap, in characters.
-const WIDTH_MAX: usize = 60;
+const WIDTH_MAX: usize = 40;
 const SPARKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const SHADES: [char; 4] = ['░', '▒', '▓', '█'];
 
@@ -316,11 +316,11 @@ fn sparklines(answer: &MetricsAnswer) -> String {
         let last = numbers().last().unwrap_or_default();
         let _ = writeln!(
             text,
-            "{line}  min {}  max {}  last {}  {}",
+            "{line}  {}  min {}  max {}  last {}",
+            attributes(&series.labels),
             figure(min),
             figure(max),
-            figure(last),
-            attributes(&series.labels)
+            figure(last)
         );
     }
     tell(&mut text, answer.complete, &answer.warnings);
@@ -388,8 +388,8 @@ mod tests {
         assert_eq!(
             sparklines(&answer),
             "1970-01-01T00:00:00.000Z to 1970-01-01T00:01:00.000Z\n\
-             ▁█  min 0  max 4  last 4  kind=client\n \
-             █  min 0.5  max 0.5  last 0.5  kind=a\n\
+             ▁█  kind=client  min 0  max 4  last 4\n \
+             █  kind=a  min 0.5  max 0.5  last 0.5\n\
              incomplete: a block is lost\n"
         );
         let answer = metrics(&[
@@ -409,7 +409,7 @@ mod tests {
     fn long_series_are_drawn_by_their_greatest_samples() {
         let samples: Vec<Option<f64>> = (0..150).map(|it| Some(f64::from(it))).collect();
         let drawn = stretches(&samples);
-        assert_eq!((drawn.len(), drawn[0], drawn[49]), (50, Some(2.0), Some(149.0)));
+        assert_eq!((drawn.len(), drawn[0], drawn[37]), (38, Some(3.0), Some(149.0)));
     }
 
     #[test]
