@@ -111,6 +111,10 @@ pub struct TraceqlSearching {
     after: Option<TracePosition>,
     is_exhausted: bool,
     find_count: usize,
+    /// The last trace that was looked at.
+    looked_at: Option<TracePosition>,
+    pub(super) spans_max: u64,
+    pub(super) fetch_max: usize,
     evaluation: Warnings,
     found: TraceqlFound,
 }
@@ -142,6 +146,9 @@ impl QueryService {
             waiting: VecDeque::new(),
             after: search.cursor.map(|cursor| cursor.0),
             find_count: search.limit.clamp(FIND_MIN, FIND_MAX),
+            looked_at: None,
+            spans_max: SPANS_LOOKED_AT_MAX,
+            fetch_max: FETCH_MAX,
             evaluation: Warnings::default(),
             found: TraceqlFound::default(),
             search,
@@ -155,7 +162,7 @@ impl TraceqlSearching {
         if self.waiting.is_empty() && !self.is_exhausted {
             self.find().await?;
         }
-        let chunk = self.waiting.len().min(FETCH_MAX);
+        let chunk = self.waiting.len().min(self.fetch_max);
         let chunk: Vec<TracePosition> = self.waiting.drain(..chunk).collect();
         let ids: Vec<TraceId> = chunk.iter().map(|position| position.trace_id).collect();
         if !ids.is_empty() {
@@ -163,6 +170,7 @@ impl TraceqlSearching {
             for trace in in_reach(fetched, &mut self.found.partial)? {
                 self.look_at(trace)?;
             }
+            self.looked_at = chunk.last().copied();
         }
         Ok(!self.is_over())
     }
@@ -270,16 +278,16 @@ impl TraceqlSearching {
         if is_full || is_empty {
             return true;
         }
-        if self.found.inspected_spans < SPANS_LOOKED_AT_MAX {
+        if self.found.inspected_spans < self.spans_max {
             return false;
         }
         let spans = self.found.inspected_spans;
         self.found.partial.push(format!(
-            "search stopped after {} traces with {spans} spans, at the limit of {SPANS_LOOKED_AT_MAX} spans; \
+            "search stopped after {} traces with {spans} spans, at the limit of {} spans; \
              narrow the time range, or add a condition that fewer spans meet",
-            self.found.inspected_traces
+            self.found.inspected_traces, self.spans_max
         ));
-        self.found.next = self.found.traces.last().map(|last| Cursor(last.position));
+        self.found.next = self.looked_at.map(Cursor);
         true
     }
 }

@@ -4,7 +4,7 @@
 //! seed.
 
 use crate::QueryService;
-use crate::traceql::{TraceqlMetrics, TraceqlSearch};
+use crate::traceql::{TraceqlFound, TraceqlMetrics, TraceqlSearch};
 use fanal_model::builder::LinkFields;
 use fanal_model::{
     IndexedBatch, Resource, Scope, SpanBatch, SpanBatchBuilder, SpanFields, SpanId, TraceId, Value,
@@ -389,4 +389,32 @@ async fn engine_and_evaluator_agree() {
             check_metrics(&service, &traces, &text, buckets).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_search_that_stops_at_its_limit_says_so_and_goes_on() {
+    let batch = traces(&mut Dice(3));
+    let service = service(&batch).await;
+    let search = |cursor| TraceqlSearch {
+        query: compile("{ }").expect("valid").0,
+        start_unix_nanos: 0,
+        end_unix_nanos: u64::MAX,
+        limit: 1_000,
+        spans_per_set: 1,
+        cursor,
+    };
+    let tenant = TenantId::default_tenant();
+    let all = service.traceql_search(&tenant, search(None)).expect("valid").finish().await;
+    let all = all.expect("answers");
+    assert!(all.partial.is_empty() && all.traces.len() > 1, "{all:?}");
+    let positions =
+        |found: &TraceqlFound| found.traces.iter().map(|trace| trace.position).collect::<Vec<_>>();
+    let mut limited = service.traceql_search(&tenant, search(None)).expect("valid");
+    (limited.spans_max, limited.fetch_max) = (1, 1);
+    let first = limited.finish().await.expect("answers");
+    assert_eq!(positions(&first), positions(&all)[..1]);
+    assert!(first.partial[0].contains("at the limit of 1 spans"), "{:?}", first.partial);
+    assert!(first.next.is_some());
+    let rest = service.traceql_search(&tenant, search(first.next)).expect("valid").finish().await;
+    assert_eq!(positions(&rest.expect("answers")), positions(&all)[1..]);
 }
