@@ -18,6 +18,7 @@ pub(crate) const PROTOBUF: &str = "application/protobuf";
 
 const WARNING: HeaderName = HeaderName::from_static("fanal-warning");
 const PARTIAL: HeaderName = HeaderName::from_static("fanal-partial");
+const CURSOR: HeaderName = HeaderName::from_static("fanal-cursor");
 
 /// Longest header of a note, in bytes.
 const NOTE_BYTES_MAX: usize = 1 << 10;
@@ -55,6 +56,8 @@ pub(super) struct Notes {
     pub(super) warnings: Vec<String>,
     /// Why the answer may lack something.
     pub(super) partial: Vec<String>,
+    /// Where to go on.
+    pub(super) cursor: Option<String>,
 }
 
 impl Notes {
@@ -63,6 +66,8 @@ impl Notes {
         for warning in &self.warnings {
             headers.extend(visible(warning).map(|text| (WARNING, text)));
         }
+        let cursor = self.cursor.as_ref().and_then(|it| HeaderValue::from_str(it).ok());
+        headers.extend(cursor.map(|cursor| (CURSOR, cursor)));
         if !self.partial.is_empty() {
             headers.extend(visible(&self.partial.join("; ")).map(|text| (PARTIAL, text)));
         }

@@ -1,4 +1,4 @@
-//! Tempo's query API, as Grafana asks it: traces by id, tags and their values; over HTTP and over gRPC on one port.
+//! Tempo's query API, as Grafana asks it: traces by id, search, metrics, tags and their values; over HTTP and over gRPC on one port.
 //!
 //! A request is read by `form`, asked of the query crate, and written by `answers` from the messages of `fanal_wire::tempo`,
 //! as protobuf's own JSON or as protobuf: clients refuse keys that they do not know, so that what an answer cannot say stands
@@ -8,6 +8,9 @@ mod answers;
 mod drawable;
 mod filter;
 mod form;
+mod legacy;
+mod metrics;
+mod search;
 mod status;
 mod streaming;
 mod tags;
@@ -33,6 +36,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/status/buildinfo", get(status::build_info))
         .route("/api/traces/{id}", get(traces::v1))
         .route("/api/v2/traces/{id}", get(traces::v2))
+        .route("/api/search", get(search::search))
+        .route("/api/metrics/query_range", get(metrics::range))
+        .route("/api/metrics/query", get(metrics::instant))
         .route("/api/search/tags", get(tags::v1))
         .route("/api/v2/search/tags", get(tags::v2))
         .route("/api/search/tag/{*rest}", get(values::v1))

@@ -5,6 +5,8 @@
 
 use super::answers::Notes;
 use super::form::Range;
+use super::metrics::{self, MetricsQuestion};
+use super::search::{self, SearchQuestion};
 use super::tags::{self, TagsQuestion};
 use super::values::{self, ValuesQuestion};
 use crate::grpc::call::{Ended, Sender, stream};
@@ -19,10 +21,15 @@ use fanal_wire::tempo as wire;
 use fanal_wire::tempo::MetadataMetrics;
 use prost::Message;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
 /// Bytes of a message beyond which the next item goes into another one.
 const PACKET_BYTES: usize = 1 << 20;
+
+/// How long what was found waits for more before it is sent.
+const DIFF_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The service's name.
 pub(crate) const SERVICE: &str = "tempopb.StreamingQuerier";
@@ -30,6 +37,9 @@ pub(crate) const SERVICE: &str = "tempopb.StreamingQuerier";
 pub(super) fn routes() -> Router<Arc<App>> {
     let path = |call: &str| format!("/{SERVICE}/{call}");
     Router::new()
+        .route(&path("Search"), post(find))
+        .route(&path("MetricsQueryRange"), post(metrics_query_range))
+        .route(&path("MetricsQueryInstant"), post(metrics_query_instant))
         .route(&path("SearchTags"), post(search_tags))
         .route(&path("SearchTagsV2"), post(search_tags_v2))
         .route(&path("SearchTagValues"), post(search_tag_values))
@@ -56,6 +66,11 @@ async fn send<T: Send, A: Message + Default + 'static>(
     for packet in packets(items, bytes) {
         sender.send(write(packet)).await?;
     }
+    ended(&notes)
+}
+
+/// The end of a stream, with its notes.
+fn ended(notes: &Notes) -> Result<(), Ended> {
     let mut metadata = MetadataMap::new().into_headers();
     notes.write(&mut metadata);
     if metadata.is_empty() {
@@ -81,7 +96,7 @@ fn packets<T>(items: Vec<T>, bytes: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the form that every message has")]
-fn metrics() -> Option<MetadataMetrics> {
+fn looked_at() -> Option<MetadataMetrics> {
     Some(MetadataMetrics::default())
 }
 
@@ -94,7 +109,7 @@ async fn search_tags(State(app): State<Arc<App>>, request: Request) -> Response 
     let work = async move |asked: wire::SearchTagsRequest, sender| {
         let question = tags_question(&asked).map_err(told)?;
         let (tags, notes) = tags::flat(&app, &question).await.map_err(told)?;
-        let write = |tag_names| wire::SearchTagsResponse { tag_names, metrics: metrics() };
+        let write = |tag_names| wire::SearchTagsResponse { tag_names, metrics: looked_at() };
         send(tags, String::len, write, notes, &sender).await
     };
     stream(request, work).await
@@ -110,7 +125,7 @@ async fn search_tags_v2(State(app): State<Arc<App>>, request: Request) -> Respon
                 pieces.push(wire::SearchTagsV2Scope { name: scope.name.to_owned(), tags });
             }
         }
-        let write = |scopes| wire::SearchTagsV2Response { scopes, metrics: metrics() };
+        let write = |scopes| wire::SearchTagsV2Response { scopes, metrics: looked_at() };
         send(pieces, Message::encoded_len, write, notes, &sender).await
     };
     stream(request, work).await
@@ -127,7 +142,7 @@ async fn search_tag_values(State(app): State<Arc<App>>, request: Request) -> Res
         let question = ValuesQuestion::of_name(&asked.tag_name, &asked.query, range, limit);
         let question = question.map_err(told)?;
         let (values, notes) = values::find(&app, &question).await.map_err(told)?;
-        let write = |tag_values| wire::SearchTagValuesResponse { tag_values, metrics: metrics() };
+        let write = |tag_values| wire::SearchTagValuesResponse { tag_values, metrics: looked_at() };
         send(values::texts(values), String::len, write, notes, &sender).await
     };
     stream(request, work).await
@@ -140,10 +155,115 @@ async fn search_tag_values_v2(State(app): State<Arc<App>>, request: Request) -> 
         let question = ValuesQuestion::of_field(&asked.tag_name, &asked.query, range, limit);
         let question = question.map_err(told)?;
         let (values, notes) = values::find(&app, &question).await.map_err(told)?;
-        let write = |tag_values| wire::SearchTagValuesV2Response { tag_values, metrics: metrics() };
+        let write =
+            |tag_values| wire::SearchTagValuesV2Response { tag_values, metrics: looked_at() };
         send(values, Message::encoded_len, write, notes, &sender).await
     };
     stream(request, work).await
+}
+
+async fn find(State(app): State<Arc<App>>, request: Request) -> Response {
+    let work = async move |asked: wire::SearchRequest, sender: Sender<wire::SearchResponse>| {
+        let question = search_question(asked).map_err(told)?;
+        let (mut searching, notes, is_by_tags) = question.begin(&app).map_err(told)?;
+        let (mut sent, mut last) = (0, Instant::now());
+        while app.ask(searching.step()).await.map_err(told)? {
+            let found = searching.found();
+            if last.elapsed() >= DIFF_INTERVAL && found.traces.len() > sent {
+                // What was found is final: clients keep the first that they hear of a trace.
+                let new = search::traces(&found.traces[sent..], is_by_tags);
+                (sent, last) = (found.traces.len(), Instant::now());
+                let metrics = search::metrics(found);
+                for traces in packets(new, Message::encoded_len) {
+                    let metrics = Some(metrics.clone());
+                    sender.send(wire::SearchResponse { traces, metrics }).await?;
+                }
+            }
+        }
+        let found = searching.into_found();
+        let notes = search::with_found(notes, &found);
+        let metrics = search::metrics(&found);
+        let traces = search::traces(&found.traces, is_by_tags);
+        let write = |traces| wire::SearchResponse { traces, metrics: Some(metrics.clone()) };
+        send(traces, Message::encoded_len, write, notes, &sender).await
+    };
+    stream(request, work).await
+}
+
+fn search_question(asked: wire::SearchRequest) -> Result<SearchQuestion, Refusal> {
+    let nanos = |millis: u32| (millis > 0).then(|| u64::from(millis) * 1_000_000);
+    SearchQuestion::new(search::Asked {
+        query: asked.query,
+        tags: asked.tags.into_iter().collect(),
+        durations: (nanos(asked.min_duration_ms), nanos(asked.max_duration_ms)),
+        range: Some(Range::of_seconds(asked.start.into(), asked.end.into())?),
+        limit: asked.limit.into(),
+        spans_per_set: asked.spans_per_span_set.into(),
+        cursor: None,
+    })
+}
+
+async fn metrics_query_range(State(app): State<Arc<App>>, request: Request) -> Response {
+    let work = async move |asked: wire::QueryRangeRequest, sender| {
+        let question = MetricsQuestion::new(
+            &metrics::Asked {
+                query: asked.query,
+                start: asked.start,
+                end: asked.end,
+                step: (asked.instant != Some(true)).then_some(asked.step),
+                exemplars: asked.exemplars.into(),
+            },
+            app.given.clock.now_unix_nanos(),
+        );
+        let answered = question.map_err(told)?.ask(&app).await.map_err(told)?;
+        let (answer, buckets, notes) = answered;
+        let series: Vec<_> =
+            answer.series.iter().map(|it| metrics::time_series(it, &buckets)).collect();
+        let write = |series, (status, message)| wire::QueryRangeResponse {
+            series,
+            metrics: Some(metrics::looked_at(&answer)),
+            status,
+            message,
+        };
+        send_last(series, Message::encoded_len, write, notes, &sender).await
+    };
+    stream(request, work).await
+}
+
+async fn metrics_query_instant(State(app): State<Arc<App>>, request: Request) -> Response {
+    let work = async move |asked: wire::QueryInstantRequest, sender| {
+        let (query, start, end) = (asked.query, asked.start, asked.end);
+        let asked = metrics::Asked { query, start, end, step: None, exemplars: 0 };
+        let question = MetricsQuestion::new(&asked, app.given.clock.now_unix_nanos());
+        let answered = question.map_err(told)?.ask(&app).await.map_err(told)?;
+        let (answer, _, notes) = answered;
+        let series: Vec<_> = answer.series.iter().filter_map(metrics::instant_series).collect();
+        let write = |series, (status, message)| wire::QueryInstantResponse {
+            series,
+            metrics: Some(metrics::looked_at(&answer)),
+            status,
+            message,
+        };
+        send_last(series, Message::encoded_len, write, notes, &sender).await
+    };
+    stream(request, work).await
+}
+
+/// Sends items in packets of which the last tells whether the answer is whole.
+async fn send_last<T: Send, A: Message + Default + 'static>(
+    items: Vec<T>,
+    bytes: impl Fn(&T) -> usize + Send,
+    write: impl Fn(Vec<T>, (i32, String)) -> A + Send,
+    notes: Notes,
+    sender: &Sender<A>,
+) -> Result<(), Ended> {
+    let mut packets = packets(items, bytes);
+    let last = packets.pop().unwrap_or_default();
+    for packet in packets {
+        sender.send(write(packet, (0, String::new()))).await?;
+    }
+    sender.send(write(last, metrics::partial(&notes))).await?;
+    ended(&notes)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::limits::Limits;
 use crate::testing::{Answer, CHECKOUT, Server};
 use fanal_formats::otlp::protobuf::decode_request;
 use fanal_storage::MemoryStore;
-use fanal_wire::tempo::SearchTagsV2Response;
+use fanal_wire::tempo::{SearchResponse, SearchTagsV2Response};
 use prost::Message as _;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -190,4 +190,104 @@ async fn values_have_their_types() {
     assert_eq!(v1, json!({"tagValues": ["3"], "metrics": {}}));
     let v1 = get(&server, "/api/search/tag/service.name/values?limit=1").await;
     assert_eq!(v1["tagValues"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn searches_answer_in_known_keys_only() {
+    let server = Server::with_traces().await;
+    let found = get(&server, &escaped("/api/search?q={ status = error }")).await;
+    let set = json!({
+        "spans": [{
+            "spanID": "0000000000000002",
+            "startTimeUnixNano": "1700000000001000000",
+            "durationNanos": "3000000",
+            "attributes": [{"key": "status", "value": {"stringValue": "error"}}],
+        }],
+        "matched": 1,
+    });
+    let expect = json!([{
+        "traceID": CHECKOUT,
+        "rootServiceName": "shop",
+        "rootTraceName": "checkout",
+        "startTimeUnixNano": "1700000000000000000",
+        "durationMs": 10,
+        "spanSet": set,
+        "spanSets": [set],
+        "serviceStats": {"pay": {"spanCount": 1, "errorCount": 1}, "shop": {"spanCount": 2}},
+    }]);
+    assert_eq!(found["traces"], expect);
+    assert!(found["metrics"].is_object(), "{found}");
+    let count = async |query: &str| {
+        let found = get(&server, &escaped(&format!("/api/search?{query}"))).await;
+        let traces = found["traces"].as_array().cloned().unwrap_or_default();
+        let has_sets = traces.iter().any(|it| it.get("spanSets").is_some());
+        (traces.len(), has_sets)
+    };
+    assert_eq!(count("q={ }").await, (2, true));
+    assert_eq!(count("q={ }&start=1&end=2").await, (0, false));
+    assert_eq!(count("q={ }&since=1h").await, (2, true));
+    assert_eq!(count("").await, (2, false));
+    assert_eq!(count("tags=service.name=pa").await, (1, false));
+    assert_eq!(count("tags=attempt=3 user=ann").await, (1, false));
+    assert_eq!(count("tags=attempt=3 name=ping").await, (0, false));
+    assert_eq!(count("user=ann&limit=5").await, (1, false));
+    assert_eq!(count("minDuration=5ms").await, (1, false));
+    assert_eq!(count("maxDuration=5ms").await, (1, false));
+    let groups = get(&server, &escaped("/api/search?q={ } | by(name)&limit=9")).await;
+    let trace = at(&groups, "/traces/1");
+    assert_eq!(trace["spanSets"].as_array().map(Vec::len), Some(3));
+    assert!(trace.get("spanSet").is_none(), "which one would it be");
+    let first = server.get_tempo(&escaped("/api/search?q={ }&limit=1"), JSON).await;
+    let cursor = first.header("fanal-cursor");
+    assert_eq!(count(&format!("q={{ }}&limit=1&cursor={cursor}")).await, (1, true));
+    let check = async |query: &str, words: &str| {
+        let answer = server.get_tempo(&escaped(&format!("/api/search?{query}")), JSON).await;
+        assert_eq!(answer.status, 400, "{query}");
+        assert!(answer.text().contains(words), "{query}: {}", answer.text());
+    };
+    check("q={ }&tags=a=b", "q and tags are given").await;
+    check("q={ }&limit=0", "limit is 0").await;
+    check("q={ }&spss=101", "spss is 101").await;
+    check("q={ }&start=5", "give start and end").await;
+    check("q={ }&start=5&end=700000", "168 h").await;
+    check("q={ } | rate()", "metrics").await;
+    check("q={ .a = }", "").await;
+    let bytes = server.get_tempo(&escaped("/api/search?q={ }"), PROTOBUF).await;
+    let decoded = SearchResponse::decode(&*bytes.body).expect("protobuf");
+    assert_eq!((decoded.traces.len(), decoded.metrics.is_some()), (2, true));
+}
+
+#[tokio::test]
+async fn metrics_are_series_of_numbers() {
+    let server = Server::with_traces().await;
+    let path =
+        "/api/metrics/query?q={ } | count_over_time() by (status)&start=1699999990&end=1700000010";
+    let found = get(&server, &escaped(path)).await;
+    let series = |status: &str, value: f64| {
+        let label = json!({"key": "status", "value": {"stringValue": status}});
+        json!({"labels": [label], "value": value})
+    };
+    let expect = json!([series("error", 1.0), series("ok", 1.0), series("unset", 2.0)]);
+    assert_eq!(found["series"], expect);
+    assert!(found.get("status").is_none(), "it is complete");
+    let path = "/api/metrics/query_range?q={ kind = internal } | count_over_time()&start=1699999999&end=1700000001&step=1";
+    let found = get(&server, &escaped(path)).await;
+    let label = json!({"key": "__name__", "value": {"stringValue": "count_over_time"}});
+    assert_eq!(at(&found, "/series/0/labels"), &json!([label]));
+    let samples = json!([
+        {"timestampMs": "1699999999000"},
+        {"timestampMs": "1700000000000"},
+        {"timestampMs": "1700000001000", "value": 1.0},
+    ]);
+    assert_eq!(at(&found, "/series/0/samples"), &samples);
+    let check = async |path: &str, words: &str| {
+        let answer = server.get_tempo(&escaped(&format!("/api/metrics/{path}")), JSON).await;
+        assert_eq!(answer.status, 400, "{path}");
+        assert!(answer.text().contains(words), "{path}: {}", answer.text());
+    };
+    check("query_range?q={ }", "search").await;
+    check("query?q={ } | rate()&start=0&end=1700000000", "24 h").await;
+    check("query_range?q={ } | rate()&step=0", "step is 0").await;
+    check("query_range?q={ } | rate()&start=1&end=80001&step=1", "10000").await;
+    check("query_range?q={ } | rate()&start=tomorrow", "start is `tomorrow`").await;
 }
