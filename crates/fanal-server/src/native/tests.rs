@@ -367,6 +367,8 @@ async fn the_openapi_document_lists_every_address() {
             "/fanal/v1/trace/{id}/download",
             "/fanal/v1/trace/{id}/otlp",
             "/fanal/v1/trace/{id}/span/{span}",
+            "/fanal/v1/traceql/metrics",
+            "/fanal/v1/traceql/search",
         ]
     );
     let named = |path: &str| -> Vec<String> {
