@@ -9,6 +9,8 @@ import { parseSync } from 'vite';
 
 const FILE_LINES_MAX = 500;
 const FUNCTION_LINES_MAX = 70;
+/** Written by a program, so of any length. */
+const GENERATED = ['src/api/types.ts'];
 /** Folders of `src` that must not know the pages or the frame. */
 const PURE = ['src/lib/', 'src/query/', 'src/trace/'];
 
@@ -30,7 +32,7 @@ if (problems.length > 0) process.exit(1);
 function checkFile(file, code) {
   if (!code.startsWith('// ')) problems.push(`${file}: begin with a comment that says what the file is for`);
   const lines = code.split('\n').length;
-  if (lines > FILE_LINES_MAX) problems.push(`${file}: ${lines} lines, at most ${FILE_LINES_MAX}`);
+  if (lines > FILE_LINES_MAX && !GENERATED.includes(file)) problems.push(`${file}: ${lines} lines, at most ${FILE_LINES_MAX}`);
   const { program, errors } = parseSync(file, code);
   for (const error of errors) problems.push(`${file}: ${error.message}`);
   const lineOf = (offset) => code.slice(0, offset).split('\n').length;
