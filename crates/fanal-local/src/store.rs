@@ -1,7 +1,10 @@
-//! `LocalStore`: the embedded engine as a `SpanStore`. Keeps the tenants, bounds what goes on at once, and moves work
+//! `LocalStore`: the embedded engine. Keeps the tenants, bounds what goes on at once, and moves work
 //! off the caller's async threads.
 //!
-//! Invariant: an append is answered only once the log of its tenant has it durably.
+//! Invariant: an append is answered only once the log of its tenant has it durably. What it answers as a `SpanStore` is in
+//! `store/answers.rs`.
+
+mod answers;
 
 use crate::background::Step;
 use crate::config::LocalConfig;
@@ -16,17 +19,12 @@ use crate::priority;
 use crate::queue::Pending;
 use crate::room::DiskRoom;
 use crate::search::question::Question;
-use crate::search::{self, aggregate, links, listing, values};
 use crate::tenant::{Shared, Snapshot, Tenant};
 use crate::tier::Tier;
 use crate::upkeep::Pause;
 use fanal_base::{ByteBudget, Clock, cast};
-use fanal_model::{IndexedBatch, SpanBatch, TraceId};
-use fanal_storage::{
-    AggregateSpans, ExportSpans, FindTraces, FoundTraces, LinkVisitor, ListKeys, ListValues,
-    ListedKeys, ListedValues, Operation, Projection, ReadyPieces, SpanAggregates, SpanPieces,
-    SpanStore, StoreError, StoreFuture, StoreStats, TenantId, TraceSpans, WalkLinks, WalkedLinks,
-};
+use fanal_model::{IndexedBatch, SpanBatch};
+use fanal_storage::{ExportSpans, ReadyPieces, SpanPieces, StoreError, TenantId};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -373,124 +371,5 @@ impl Engine {
             }
         }
         drop(lock(&self.disk_lock).take());
-    }
-}
-
-/// A request that is not decoded yet counts as this share of the memory that it may take.
-const ROOM_SHARE: usize = 32;
-
-impl SpanStore for LocalStore {
-    fn append<'a>(&'a self, tenant: &'a TenantId, batch: SpanBatch) -> StoreFuture<'a, ()> {
-        Box::pin(self.engine.append(tenant, batch))
-    }
-
-    fn check_room(&self, batch: Option<&SpanBatch>) -> Result<(), StoreError> {
-        let config = &self.engine.shared.config;
-        let typical = config.head_bytes_max.min(config.pending_bytes_max) / ROOM_SHARE;
-        self.engine.check_room(batch.map_or(typical, head::memory_bytes))
-    }
-
-    fn find_traces<'a>(
-        &'a self,
-        tenant: &'a TenantId,
-        request: FindTraces,
-    ) -> StoreFuture<'a, FoundTraces> {
-        Box::pin(self.engine.ask(tenant, move |tenant, snapshot, question| {
-            search::find_traces(snapshot, &request, &tenant.config, question)
-        }))
-    }
-
-    fn aggregate<'a>(
-        &'a self,
-        tenant: &'a TenantId,
-        request: AggregateSpans,
-    ) -> StoreFuture<'a, SpanAggregates> {
-        Box::pin(self.engine.ask(tenant, move |_, snapshot, question| {
-            aggregate::aggregate(snapshot, &request, question)
-        }))
-    }
-
-    fn walk_links<'a>(
-        &'a self,
-        tenant: &'a TenantId,
-        request: WalkLinks,
-        visitor: Arc<dyn LinkVisitor>,
-    ) -> StoreFuture<'a, WalkedLinks> {
-        Box::pin(self.engine.ask(tenant, move |_, snapshot, question| {
-            links::walk(snapshot, &request, question, &*visitor)
-        }))
-    }
-
-    fn list_keys<'a>(
-        &'a self,
-        tenant: &'a TenantId,
-        request: ListKeys,
-    ) -> StoreFuture<'a, ListedKeys> {
-        Box::pin(self.engine.ask(tenant, move |_, snapshot, question| {
-            listing::list_keys(snapshot, &request, question)
-        }))
-    }
-
-    fn list_values<'a>(
-        &'a self,
-        tenant: &'a TenantId,
-        request: ListValues,
-    ) -> StoreFuture<'a, ListedValues> {
-        Box::pin(self.engine.ask(tenant, move |_, snapshot, question| {
-            values::list_values(snapshot, &request, question)
-        }))
-    }
-
-    fn traces<'a>(
-        &'a self,
-        tenant: &'a TenantId,
-        ids: &'a [TraceId],
-        projection: Projection,
-    ) -> StoreFuture<'a, Vec<TraceSpans>> {
-        let ids = ids.to_vec();
-        Box::pin(self.engine.ask(tenant, move |tenant, snapshot, question| {
-            snapshot.traces(&ids, projection, tenant.config.trace_spans_max, question)
-        }))
-    }
-
-    fn export<'a>(
-        &'a self,
-        tenant: &'a TenantId,
-        request: ExportSpans,
-    ) -> StoreFuture<'a, Box<dyn SpanPieces>> {
-        Box::pin(self.engine.export(tenant, request))
-    }
-
-    fn services<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, Vec<String>> {
-        Box::pin(async move {
-            let tenant = self.engine.known_tenant(tenant);
-            Ok(tenant.map_or_else(Vec::new, |tenant| lock(&tenant.vocabulary).services()))
-        })
-    }
-
-    fn operations<'a>(
-        &'a self,
-        tenant: &'a TenantId,
-        service: &'a str,
-    ) -> StoreFuture<'a, Vec<Operation>> {
-        Box::pin(async move {
-            let tenant = self.engine.known_tenant(tenant);
-            Ok(tenant.map_or_else(Vec::new, |tenant| lock(&tenant.vocabulary).operations(service)))
-        })
-    }
-
-    fn stats<'a>(&'a self, tenant: &'a TenantId) -> StoreFuture<'a, StoreStats> {
-        Box::pin(self.engine.ask(tenant, |tenant, snapshot, _| Ok(tenant.stats(snapshot))))
-    }
-
-    fn shutdown(&self) -> StoreFuture<'_, ()> {
-        Box::pin(async move {
-            let engine = Arc::clone(&self.engine);
-            let stop = move || {
-                engine.stop();
-                Ok(())
-            };
-            self.engine.blocking(stop).await
-        })
     }
 }

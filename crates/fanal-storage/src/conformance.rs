@@ -13,6 +13,7 @@ mod random;
 mod scenarios;
 mod spans;
 mod values;
+mod walks;
 
 use crate::store::SpanStore;
 pub use links::LinkKeeper;
@@ -55,6 +56,7 @@ pub async fn run(
                 pair.take(script.search()).await;
                 pair.take(script.aggregate()).await;
                 pair.take(script.walk()).await;
+                pair.take(script.traces()).await;
                 pair.take(script.keys()).await;
                 pair.take(script.values()).await;
             }
@@ -63,6 +65,7 @@ pub async fn run(
                 pair.take(script.search()).await;
                 pair.take(script.aggregate()).await;
                 pair.take(script.walk()).await;
+                pair.take(script.traces()).await;
                 pair.take(script.keys()).await;
                 pair.take(script.values()).await;
             }

@@ -15,6 +15,7 @@ pub mod pattern;
 pub mod predicate;
 pub mod request;
 pub mod store;
+pub mod walk;
 
 pub use aggregate::{
     AggregateSpans, GroupKey, Measure, Measured, SpanAggregates, SpanGroup, Tally,
@@ -33,3 +34,4 @@ pub use request::{
     TracePosition, TraceSpans,
 };
 pub use store::{SpanStore, StoreFuture};
+pub use walk::{TraceVisitor, WalkTraces, WalkValues, WalkedSpan, WalkedTrace, WalkedTraces};

@@ -14,6 +14,7 @@ use crate::request::{
     TracePosition, TraceSpans,
 };
 use crate::store::{SpanStore, StoreFuture};
+use crate::walk::{TraceVisitor, WalkTraces, WalkedTraces, walk_whole};
 use fanal_base::cast;
 use fanal_model::{
     IndexedBatch, Remap, SpanBatch, SpanBatchBuilder, SpanFields, SpanRef, TraceId, nested,
@@ -290,6 +291,16 @@ impl SpanStore for MemoryStore {
     ) -> StoreFuture<'a, WalkedLinks> {
         let walk = |tenant: &Tenant| walk_spans(tenant.spans(), &request, &*visitor);
         ready(Ok(self.answer(tenant, walk)))
+    }
+
+    fn walk_traces<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: WalkTraces,
+        visitor: Arc<dyn TraceVisitor>,
+    ) -> StoreFuture<'a, WalkedTraces> {
+        let walk = |tenant: &Tenant| walk_whole(tenant.spans(), &request, &*visitor);
+        ready(request.validate().map(|()| self.answer(tenant, walk)))
     }
 
     fn list_keys<'a>(

@@ -8,6 +8,7 @@ use crate::listing::{ListKeys, ListValues, ListedKeys, ListedValues};
 use crate::request::{
     FindTraces, FoundTraces, Operation, Projection, StoreStats, TenantId, TraceSpans,
 };
+use crate::walk::{TraceVisitor, WalkTraces, WalkedTraces};
 use fanal_model::{SpanBatch, TraceId};
 use std::future::Future;
 use std::pin::Pin;
@@ -57,6 +58,20 @@ pub trait SpanStore: Send + Sync + std::fmt::Debug {
         _request: WalkLinks,
         _visitor: Arc<dyn LinkVisitor>,
     ) -> StoreFuture<'a, WalkedLinks> {
+        let message = "this store does not walk over traces".to_owned();
+        Box::pin(std::future::ready(Err(StoreError::Invalid { message })))
+    }
+
+    /// Hands whole traces in columns to a visitor.
+    ///
+    /// Fails with `Invalid` where [`WalkTraces::validate`] does, where it would take more memory than one question may, or
+    /// the store cannot.
+    fn walk_traces<'a>(
+        &'a self,
+        _tenant: &'a TenantId,
+        _request: WalkTraces,
+        _visitor: Arc<dyn TraceVisitor>,
+    ) -> StoreFuture<'a, WalkedTraces> {
         let message = "this store does not walk over traces".to_owned();
         Box::pin(std::future::ready(Err(StoreError::Invalid { message })))
     }

@@ -13,7 +13,6 @@ mod compile;
 mod count;
 mod dimension;
 mod keys;
-pub(crate) mod links;
 pub(crate) mod listing;
 mod places;
 mod plan;
@@ -21,6 +20,7 @@ pub(crate) mod question;
 mod scan;
 mod totals;
 pub(crate) mod values;
+pub(crate) mod walk;
 
 use crate::block::filter::trace_hash;
 use crate::config::LocalConfig;

@@ -1,6 +1,7 @@
 //! A store under test beside the model: every step is taken on both, every answer compared.
 
 use super::links::{self, LinkKeeper};
+use super::walks::{self, TraceKeeper};
 use super::{StoreUnderTest, aggregates, listing};
 use crate::aggregate::AggregateSpans;
 use crate::error::StoreError;
@@ -9,6 +10,7 @@ use crate::listing::{ListKeys, ListValues};
 use crate::memory::MemoryStore;
 use crate::request::{FindTraces, FoundTraces, Projection, TenantId, TracePosition, TraceSpans};
 use crate::store::SpanStore;
+use crate::walk::WalkTraces;
 use fanal_base::{ErrorKind, cast};
 use fanal_model::{IndexedBatch, Remap, SpanBatch, SpanBatchBuilder, SpanRef, TraceId, ValueRef};
 use std::collections::BTreeSet;
@@ -32,6 +34,7 @@ pub(super) enum Step {
     Aggregate(&'static str, AggregateSpans),
     /// Asks for the structure of traces.
     Walk(&'static str, WalkLinks),
+    Traces(&'static str, WalkTraces),
     /// Asks for keys of attributes.
     Keys(&'static str, ListKeys),
     /// Asks for values.
@@ -107,6 +110,7 @@ impl Pair {
             Step::Page(name, request, limits) => self.page(&tenant(name), request, &limits).await,
             Step::Aggregate(name, request) => self.aggregate(&tenant(name), request).await,
             Step::Walk(name, request) => self.walk(&tenant(name), request).await,
+            Step::Traces(name, request) => self.traces(&tenant(name), request).await,
             Step::Keys(name, request) => self.keys(&tenant(name), request).await,
             Step::Values(name, request) => self.values(&tenant(name), request).await,
         }
@@ -173,6 +177,20 @@ impl Pair {
         let model = self.model.walk_links(tenant, request, Arc::clone(&expected) as _).await;
         let model = self.must(&what, model);
         self.same(&what, &found.shown(&answer), &expected.shown(&model));
+    }
+
+    async fn traces(&self, tenant: &TenantId, request: WalkTraces) {
+        let what = format!("walk over traces of {tenant:?} with {request:?}");
+        let [found, expected] =
+            [Arc::new(TraceKeeper::default()), Arc::new(TraceKeeper::default())];
+        let answer = self.store.walk_traces(tenant, request.clone(), Arc::clone(&found) as _).await;
+        let answer = self.must(&what, answer);
+        self.same(&what, &answer.warnings, &Vec::new());
+        let needed = request.needed;
+        let model = self.model.walk_traces(tenant, request, Arc::clone(&expected) as _).await;
+        let model = self.must(&what, model);
+        let expected = expected.shown(needed, &model.values);
+        self.same(&what, &found.shown(needed, &answer.values), &expected);
     }
 
     async fn keys(&self, tenant: &TenantId, request: ListKeys) {
@@ -245,6 +263,9 @@ impl Pair {
             }
             for request in links::of_everything() {
                 self.walk(&tenant, request).await;
+            }
+            for request in walks::of_everything() {
+                self.traces(&tenant, request).await;
             }
             let (keys, values) = listing::of_everything();
             for request in keys {

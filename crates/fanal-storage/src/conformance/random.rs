@@ -7,6 +7,7 @@ use super::listing;
 use super::pair::{Step, everything};
 use super::spans::{Attributes, START, Span, batch, trace_id};
 use super::values;
+use super::walks;
 use crate::predicate::{AttributeTest, SpanCondition};
 use crate::request::{FindTraces, TracePosition};
 use fanal_base::cast;
@@ -74,6 +75,11 @@ impl Script {
 
     pub(super) fn walk(&mut self) -> Step {
         Step::Walk(TENANT, links::random(&mut self.dice))
+    }
+
+    pub(super) fn traces(&mut self) -> Step {
+        let conditions = (0..self.dice.below(4)).map(|_| self.condition()).collect();
+        Step::Traces(TENANT, walks::random(&mut self.dice, conditions))
     }
 
     pub(super) fn aggregate(&mut self) -> Step {

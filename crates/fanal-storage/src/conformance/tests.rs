@@ -11,6 +11,7 @@ use crate::request::{
     FindTraces, FoundTraces, Operation, Projection, StoreStats, TenantId, TraceSpans,
 };
 use crate::store::StoreFuture;
+use crate::walk::{TraceVisitor, WalkTraces, WalkedTraces};
 use fanal_model::{SpanBatch, TraceId};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,13 +54,14 @@ enum Fault {
     MiscountsDurations,
     CutsWalksAtTheRange,
     SplitsTraces,
+    ForgetsToTest,
     ForgetsAKey,
     CutsKeysSilently,
     TellsAForeignKey,
     ForgetsValues,
 }
 
-const FAULTS: [Fault; 22] = [
+const FAULTS: [Fault; 23] = [
     Fault::MixesTenants,
     Fault::SortsServices,
     Fault::LosesTheLastSpan,
@@ -78,6 +80,7 @@ const FAULTS: [Fault; 22] = [
     Fault::MiscountsDurations,
     Fault::CutsWalksAtTheRange,
     Fault::SplitsTraces,
+    Fault::ForgetsToTest,
     Fault::ForgetsAKey,
     Fault::CutsKeysSilently,
     Fault::TellsAForeignKey,
@@ -192,6 +195,19 @@ impl SpanStore for Faulty {
         let is_split = self.has(Fault::SplitsTraces);
         let visitor = if is_split { Arc::new(Splitter(visitor)) as _ } else { visitor };
         ready(block_on(self.inner.walk_links(&self.tenant(tenant), request, visitor)))
+    }
+
+    fn walk_traces<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        mut request: WalkTraces,
+        visitor: Arc<dyn TraceVisitor>,
+    ) -> StoreFuture<'a, WalkedTraces> {
+        if self.has(Fault::ForgetsToTest) {
+            request.conditions.pop();
+            request.needed = 0;
+        }
+        ready(block_on(self.inner.walk_traces(&self.tenant(tenant), request, visitor)))
     }
 
     fn list_keys<'a>(

@@ -7,7 +7,7 @@ use crate::block::OpenBlock;
 use crate::block::filter::trace_hash;
 use crate::search::question::Question;
 use fanal_model::TraceId;
-use fanal_storage::{LinkSpan, StoreError};
+use fanal_storage::StoreError;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use std::ops::Range;
@@ -23,9 +23,9 @@ pub(super) enum Place {
 }
 
 /// A trace that waits for the rest of its spans.
-#[derive(Debug, Default)]
-struct Waiting {
-    spans: Vec<LinkSpan>,
+#[derive(Debug)]
+struct Waiting<S> {
+    spans: Vec<S>,
     places: Vec<Place>,
     is_wanted: bool,
 }
@@ -38,10 +38,22 @@ pub(super) struct Lookup {
 }
 
 /// The traces that wait.
-#[derive(Debug, Default)]
-pub(super) struct Apart(HashMap<TraceId, Waiting, RandomState>);
+#[derive(Debug)]
+pub(super) struct Apart<S>(HashMap<TraceId, Waiting<S>, RandomState>);
 
-impl Apart {
+impl<S> Default for Waiting<S> {
+    fn default() -> Self {
+        Self { spans: Vec::new(), places: Vec::new(), is_wanted: false }
+    }
+}
+
+impl<S> Default for Apart<S> {
+    fn default() -> Self {
+        Self(HashMap::default())
+    }
+}
+
+impl<S: Copy> Apart<S> {
     /// Adds spans of a place; answers in how many places spans were found up to now.
     pub(super) fn add(
         &mut self,
@@ -49,7 +61,7 @@ impl Apart {
         trace_id: TraceId,
         place: Place,
         is_wanted: bool,
-        spans: &[LinkSpan],
+        spans: &[S],
     ) -> Result<usize, StoreError> {
         let waiting = self.0.entry(trace_id).or_default();
         let entry = if waiting.places.is_empty() { ENTRY_BYTES } else { 0 };
@@ -63,7 +75,7 @@ impl Apart {
     }
 
     /// Takes a trace out; `None` where nobody wants it.
-    pub(super) fn take(&mut self, question: &Question, trace_id: TraceId) -> Option<Vec<LinkSpan>> {
+    pub(super) fn take(&mut self, question: &Question, trace_id: TraceId) -> Option<Vec<S>> {
         let waiting = self.0.remove(&trace_id)?;
         question.release(ENTRY_BYTES + size_of_val(&*waiting.spans));
         waiting.is_wanted.then_some(waiting.spans)
@@ -74,10 +86,10 @@ impl Apart {
         &mut self,
         question: &Question,
         is_whole: impl Fn(TraceId, usize) -> bool,
-    ) -> Vec<Vec<LinkSpan>> {
+    ) -> Vec<(TraceId, Vec<S>)> {
         let found = self.0.iter().filter(|(id, waiting)| is_whole(**id, waiting.places.len()));
         let ids: Vec<TraceId> = found.map(|(id, _)| *id).collect();
-        ids.into_iter().filter_map(|id| self.take(question, id)).collect()
+        ids.into_iter().filter_map(|id| Some((id, self.take(question, id)?))).collect()
     }
 
     /// Lets go of traces without a span in the range.

@@ -1,29 +1,54 @@
-//! The rows of a block or of a part of the head as what a walk tells of spans.
+//! Who calls whom: ids, kinds, services and what else the question names. No other column is read.
 //!
 //! Compiled once for each: services and kinds are looked up by class where classes tell them, names are numbered once for
 //! each dictionary entry that occurs. The meaning is that of `fanal_storage::links::walk_spans`.
 
+use super::{Telling, Unread};
 use crate::guard::lock;
 use crate::search::columns::{CodedColumn, Columns, Dictionaries};
 use crate::search::dimension::Dimension;
+use crate::search::question::Question;
 use crate::segment::{Classes, SegmentError};
+use crate::tenant::Snapshot;
 use fanal_base::cast;
-use fanal_model::{SpanKind, StatusCode};
+use fanal_model::{SpanKind, StatusCode, TraceId};
 use fanal_storage::links::value_text;
-use fanal_storage::{GroupKey, LinkNames, LinkSpan, WalkLinks};
+use fanal_storage::{
+    GroupKey, LinkNames, LinkSpan, LinkVisitor, StoreError, WalkLinks, WalkedLinks,
+};
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// An id whose meaning was not looked up yet.
 const UNKNOWN: u32 = u32::MAX;
 
+/// A walk with those who take it.
+struct Links<'a> {
+    request: &'a WalkLinks,
+    visitor: &'a dyn LinkVisitor,
+    names: Mutex<LinkNames>,
+}
+
 /// A walk compiled for a block or part.
-pub(super) struct Compiled<'a> {
-    names: &'a Mutex<LinkNames>,
+struct Compiled {
     told: Told,
     /// Each with whether it counts only for spans that call.
     remotes: Vec<(Attribute, bool)>,
-    marks: Vec<(Attribute, &'a str)>,
+    /// Each with the text that means that there is no mark.
+    marks: Vec<(Attribute, String)>,
+}
+
+/// Walks over what a tenant has at a moment.
+pub(crate) fn walk(
+    snapshot: &Snapshot,
+    request: &WalkLinks,
+    question: &Question,
+    visitor: &dyn LinkVisitor,
+) -> Result<WalkedLinks, StoreError> {
+    let links = Links { request, visitor, names: Mutex::new(LinkNames::new(request)) };
+    let (warnings, scanned) = super::walk(snapshot, &links, question)?;
+    let names = links.names.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(WalkedLinks { names: names.into_names(), warnings, scanned })
 }
 
 /// What tells service, kind and status.
@@ -40,15 +65,19 @@ struct Attribute {
     meanings: Vec<u32>,
 }
 
-impl<'a> Compiled<'a> {
-    pub(super) fn new(
-        dictionaries: &impl Dictionaries,
-        request: &'a WalkLinks,
-        names: &'a Mutex<LinkNames>,
-    ) -> Result<Self, SegmentError> {
+impl Telling for Links<'_> {
+    type Span = LinkSpan;
+    type Compiled = Compiled;
+
+    fn range(&self) -> (u64, u64) {
+        (self.request.start_min_unix_nanos, self.request.start_max_unix_nanos)
+    }
+
+    fn compile(&self, dictionaries: &impl Dictionaries) -> Result<Compiled, SegmentError> {
+        let request = self.request;
         let summary = dictionaries.resource_summary()?;
         let services: Vec<u32> = {
-            let mut names = lock(names);
+            let mut names = lock(&self.names);
             summary.services.iter().map(|service| names.service(service)).collect()
         };
         let service = |number: &u32| services.get(cast::index(*number)).copied().unwrap_or(0);
@@ -73,20 +102,21 @@ impl<'a> Compiled<'a> {
         let remotes = remotes.into_iter().zip(of_callers);
         let remotes = remotes.filter(|(it, _)| !it.dimension.is_absent()).collect();
         let marks = attributes(&mut request.mark_group_keys())?;
-        let unless = request.marks.iter().map(|mark| &*mark.unless);
-        Ok(Self { names, told, remotes, marks: marks.into_iter().zip(unless).collect() })
+        let unless = request.marks.iter().map(|mark| mark.unless.clone());
+        Ok(Compiled { told, remotes, marks: marks.into_iter().zip(unless).collect() })
     }
 
-    /// Appends the rows of a unit.
-    pub(super) fn append(
-        &mut self,
+    fn append(
+        &self,
+        compiled: &mut Compiled,
         columns: &impl Columns,
+        _: &Question,
         spans: &mut Vec<LinkSpan>,
-    ) -> Result<(), SegmentError> {
+    ) -> Result<(), Unread> {
         let (ids, parents) = columns.span_and_parent_ids()?;
         let pairs = ids.iter().zip(parents.iter());
         let before = spans.len();
-        match &self.told {
+        match &compiled.told {
             Told::Classes(classes, told) => {
                 let codes = columns.class_codes(classes)?;
                 spans.extend(pairs.zip(codes.iter()).map(|((&span_id, &parent), &class)| {
@@ -107,8 +137,8 @@ impl<'a> Compiled<'a> {
             }
         }
         let rows = spans.get_mut(before..).unwrap_or_default();
-        for (attribute, is_of_callers) in &mut self.remotes {
-            let number = |text: &str| lock(self.names).number(text);
+        for (attribute, is_of_callers) in &mut compiled.remotes {
+            let number = |text: &str| lock(&self.names).number(text);
             let told = attribute.told(columns, number)?;
             for (span, &remote) in rows.iter_mut().zip(told.iter()) {
                 if span.remote_service == 0 && (span.kind.is_caller() || !*is_of_callers) {
@@ -116,7 +146,7 @@ impl<'a> Compiled<'a> {
                 }
             }
         }
-        for (bit, (attribute, unless)) in self.marks.iter_mut().enumerate() {
+        for (bit, (attribute, unless)) in compiled.marks.iter_mut().enumerate() {
             if attribute.dimension.is_absent() {
                 continue;
             }
@@ -126,6 +156,11 @@ impl<'a> Compiled<'a> {
             }
         }
         Ok(())
+    }
+
+    fn visit(&self, traces: &[(TraceId, &[LinkSpan])]) {
+        let traces: Vec<&[LinkSpan]> = traces.iter().map(|(_, spans)| *spans).collect();
+        self.visitor.visit(&traces);
     }
 }
 

@@ -1,13 +1,14 @@
-//! Walking the structure of whole traces: ids, kinds, services and what else the question names, of every trace that has a
-//! span in the range. No other column is read.
+//! Walking over whole traces in columns, of every trace that has a span in the range. What is told of a span is a
+//! [`Telling`]'s affair: [`links`] tells who calls whom, [`spans`] what a query language needs.
 //!
 //! The traces of a block are contiguous rows and go straight to the visitor. Those that lie in several blocks, or in the
 //! head, are put together first. Invariant: each trace is handed out once, with all of its spans that can be read.
 
 mod apart;
-mod rows;
+pub(crate) mod links;
+pub(crate) mod spans;
 
-use super::columns::{Columns, GranuleColumns, PartColumns, SegmentDictionaries};
+use super::columns::{Columns, Dictionaries, GranuleColumns, PartColumns, SegmentDictionaries};
 use super::places::Places;
 use super::question::Question;
 use crate::block::{Block, OpenBlock};
@@ -18,21 +19,41 @@ use crate::tenant::Snapshot;
 use apart::{Apart, Lookup, Place};
 use fanal_base::cast;
 use fanal_model::TraceId;
-use fanal_storage::{LinkNames, LinkSpan, LinkVisitor, StoreError, WalkLinks, WalkedLinks};
-use rows::Compiled;
+use fanal_storage::{ScanCounts, StoreError};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
+/// What a walk tells of spans, and who is told.
+pub(super) trait Telling: Sync {
+    /// What is told of a span.
+    type Span: Copy + Send + Sync;
+    /// Itself for one set of dictionaries.
+    type Compiled;
+
+    /// Earliest and latest start of a span that makes its trace wanted.
+    fn range(&self) -> (u64, u64);
+    /// Compiles it for a block or a part of the head.
+    fn compile(&self, dictionaries: &impl Dictionaries) -> Result<Self::Compiled, SegmentError>;
+    /// Appends the rows of a unit. What it appended before it failed is taken back.
+    fn append(
+        &self,
+        compiled: &mut Self::Compiled,
+        columns: &impl Columns,
+        question: &Question,
+        spans: &mut Vec<Self::Span>,
+    ) -> Result<(), Unread>;
+    /// Takes whole traces.
+    fn visit(&self, traces: &[(TraceId, &[Self::Span])]);
+}
+
 /// What the threads of a walk share.
-struct Walk<'a> {
+struct Walk<'a, T: Telling> {
     blocks: &'a [Arc<Block>],
-    request: &'a WalkLinks,
+    telling: &'a T,
     question: &'a Question,
-    visitor: &'a dyn LinkVisitor,
     places: Places,
-    names: Mutex<LinkNames>,
-    apart: Mutex<Apart>,
+    apart: Mutex<Apart<T::Span>>,
     warnings: Mutex<BTreeSet<String>>,
 }
 
@@ -45,22 +66,21 @@ struct Run {
 }
 
 /// What a thread holds of the block that it walks over.
-#[derive(Debug, Default)]
-struct Worker {
-    spans: Vec<LinkSpan>,
+#[derive(Debug)]
+struct Worker<S> {
+    spans: Vec<S>,
     runs: Vec<Run>,
     /// Bytes counted for it.
     held: usize,
-    scanned: fanal_storage::ScanCounts,
+    scanned: ScanCounts,
 }
 
-/// Walks over what a tenant has at a moment.
-pub(crate) fn walk(
+/// Walks over what a tenant has at a moment; answers why traces may be missing, and what was looked at.
+pub(super) fn walk<T: Telling>(
     snapshot: &Snapshot,
-    request: &WalkLinks,
+    telling: &T,
     question: &Question,
-    visitor: &dyn LinkVisitor,
-) -> Result<WalkedLinks, StoreError> {
+) -> Result<(Vec<String>, ScanCounts), StoreError> {
     let mut warnings = BTreeSet::new();
     let unreadable = snapshot.blocks.iter().filter_map(|block| block.readable().err());
     warnings.extend(unreadable.map(str::to_owned));
@@ -68,36 +88,34 @@ pub(crate) fn walk(
     let places = Places::find(snapshot, head, question, &mut warnings)?;
     let walk = Walk {
         blocks: &snapshot.blocks,
-        request,
+        telling,
         question,
-        visitor,
         places,
-        names: Mutex::new(LinkNames::new(request)),
-        apart: Mutex::default(),
+        apart: Mutex::new(Apart::default()),
         warnings: Mutex::new(warnings),
     };
     let mut scanned = walk.head(snapshot)?;
     scanned.granules_total += cast::wide(snapshot.head.len());
     let (blocks, granules_total) = walk.blocks_in_range();
     scanned.granules_total += granules_total;
-    let piece = |worker: &mut Worker, place: usize| walk.block(worker, blocks[place]);
+    let piece = |worker: &mut Worker<T::Span>, place: usize| walk.block(worker, blocks[place]);
     for worker in question.work(blocks.len(), Worker::default, piece)? {
         scanned.spans += worker.scanned.spans;
         scanned.granules_read += worker.scanned.granules_read;
     }
     walk.put_together()?;
-    let names = walk.names.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let warnings = std::mem::take(&mut *lock(&walk.warnings)).into_iter().collect();
-    Ok(WalkedLinks { names: names.into_names(), warnings, scanned })
+    Ok((warnings, scanned))
 }
 
-impl Walk<'_> {
+impl<T: Telling> Walk<'_, T> {
     fn overlaps(&self, (earliest, latest): (u64, u64)) -> bool {
-        earliest <= self.request.start_max_unix_nanos && latest >= self.request.start_min_unix_nanos
+        let (min, max) = self.telling.range();
+        earliest <= max && latest >= min
     }
 
-    fn wants(&self, starts: &[u64]) -> bool {
-        starts.iter().any(|&start| self.request.wants(start))
+    fn wants(&self, start: u64) -> bool {
+        self.overlaps((start, start))
     }
 
     /// Blocks with a span in the range, and the granules of all blocks.
@@ -116,19 +134,21 @@ impl Walk<'_> {
     }
 
     /// Sets the traces of the head apart: their spans lie in no order.
-    fn head(&self, snapshot: &Snapshot) -> Result<fanal_storage::ScanCounts, StoreError> {
-        let mut scanned = fanal_storage::ScanCounts::default();
+    fn head(&self, snapshot: &Snapshot) -> Result<ScanCounts, StoreError> {
+        let mut scanned = ScanCounts::default();
         let mut apart = lock(&self.apart);
         for part in &snapshot.head {
             self.question.check()?;
             let columns = PartColumns(part);
             let mut spans = Vec::new();
-            let read = Compiled::new(&columns, self.request, &self.names)
-                .and_then(|mut compiled| compiled.append(&columns, &mut spans));
-            read.map_err(failure::segment("head"))?;
+            let compiled = self.telling.compile(&columns).map_err(Unread::from);
+            let read = compiled.and_then(|mut compiled| {
+                self.telling.append(&mut compiled, &columns, self.question, &mut spans)
+            });
+            read.map_err(|unread| unread.into_store(failure::segment("head")))?;
             let batch = part.spans.batch();
             for (row, span) in spans.iter().enumerate() {
-                let is_wanted = self.request.wants(batch.start_unix_nanos[row]);
+                let is_wanted = self.wants(batch.start_unix_nanos[row]);
                 let id = batch.trace_ids[row];
                 apart.add(self.question, id, Place::Head, is_wanted, std::slice::from_ref(span))?;
             }
@@ -142,20 +162,20 @@ impl Walk<'_> {
         Ok(scanned)
     }
 
-    fn hand_over(&self, traces: &[Vec<LinkSpan>]) {
-        let traces: Vec<&[LinkSpan]> = traces.iter().map(|trace| &**trace).collect();
-        self.visitor.visit(&traces);
+    fn hand_over(&self, traces: &[(TraceId, Vec<T::Span>)]) {
+        let traces: Vec<(TraceId, &[T::Span])> =
+            traces.iter().map(|(id, spans)| (*id, &**spans)).collect();
+        self.telling.visit(&traces);
     }
 
     /// Walks over a block. One that does not read to its end is left with a warning.
-    fn block(&self, worker: &mut Worker, number: usize) -> Result<(), StoreError> {
+    fn block(&self, worker: &mut Worker<T::Span>, number: usize) -> Result<(), StoreError> {
         let block = &self.blocks[number];
         let Ok(open) = block.readable() else { return Ok(()) };
         worker.clear(self.question);
         let outcome = self.granules(open).map_err(open.failed());
         let compiled = outcome.and_then(|granules| {
-            let dictionaries = SegmentDictionaries(&open.segment);
-            let compiled = Compiled::new(&dictionaries, self.request, &self.names);
+            let compiled = self.telling.compile(&SegmentDictionaries(&open.segment));
             Ok((granules, compiled.map_err(open.failed())?))
         });
         let (granules, mut compiled) = match compiled {
@@ -219,21 +239,22 @@ impl Walk<'_> {
 
     fn granule(
         &self,
-        worker: &mut Worker,
+        worker: &mut Worker<T::Span>,
         open: &OpenBlock,
-        compiled: &mut Compiled,
+        compiled: &mut T::Compiled,
         granule: usize,
     ) -> Result<(), Unread> {
         let columns = GranuleColumns::new(&open.segment, granule)?;
         let ids = columns.trace_ids()?;
         let stats = &open.segment.granules()[granule];
         let starts_told = (stats.start_min_unix_nanos, stats.start_max_unix_nanos);
-        let is_inside = self.request.wants(starts_told.0) && self.request.wants(starts_told.1);
+        let is_inside = self.wants(starts_told.0) && self.wants(starts_told.1);
         let starts = if is_inside { None } else { Some(columns.starts()?) };
         let before = worker.spans.len();
-        if let Err(error) = compiled.append(&columns, &mut worker.spans) {
+        let outcome = self.telling.append(compiled, &columns, self.question, &mut worker.spans);
+        if let Err(error) = outcome {
             worker.spans.truncate(before);
-            return Err(error.into());
+            return Err(error);
         }
         worker.scanned.spans += cast::wide(ids.len());
         worker.scanned.granules_read += 1;
@@ -242,7 +263,8 @@ impl Walk<'_> {
             let rows = row..row + run.len();
             row = rows.end;
             let own = starts.as_ref().and_then(|starts| starts.get(rows.clone()));
-            let is_wanted = own.map_or(is_inside, |starts| self.wants(starts));
+            let is_wanted =
+                own.map_or(is_inside, |starts| starts.iter().any(|&start| self.wants(start)));
             worker.add_run(Run { trace_id: run[0], end: before + rows.end, is_wanted });
         }
         worker.hold(self.question)?;
@@ -252,12 +274,12 @@ impl Walk<'_> {
     /// Hands out the traces that are whole; the last may go on unless it is the end of the block.
     fn hand_over_runs(
         &self,
-        worker: &mut Worker,
+        worker: &mut Worker<T::Span>,
         number: usize,
         is_end: bool,
     ) -> Result<(), StoreError> {
         let open_run = if is_end { None } else { worker.runs.pop() };
-        let mut whole: Vec<&[LinkSpan]> = Vec::with_capacity(worker.runs.len());
+        let mut whole = Vec::with_capacity(worker.runs.len());
         let mut joined = Vec::new();
         let mut start = 0;
         for run in &worker.runs {
@@ -269,13 +291,14 @@ impl Walk<'_> {
                 let place = Place::Block(number);
                 let seen = apart.add(self.question, run.trace_id, place, run.is_wanted, spans)?;
                 if seen >= places {
-                    joined.extend(apart.take(self.question, run.trace_id));
+                    let spans = apart.take(self.question, run.trace_id);
+                    joined.extend(spans.map(|spans| (run.trace_id, spans)));
                 }
             } else if run.is_wanted {
-                whole.push(spans);
+                whole.push((run.trace_id, spans));
             }
         }
-        self.visitor.visit(&whole);
+        self.telling.visit(&whole);
         if !joined.is_empty() {
             self.hand_over(&joined);
         }
@@ -312,11 +335,10 @@ impl Walk<'_> {
         &self,
         open: &OpenBlock,
         lookups: &[Lookup],
-        apart: &mut Apart,
+        apart: &mut Apart<T::Span>,
         number: usize,
     ) -> Result<(), Unread> {
-        let dictionaries = SegmentDictionaries(&open.segment);
-        let mut compiled = Compiled::new(&dictionaries, self.request, &self.names)?;
+        let mut compiled = self.telling.compile(&SegmentDictionaries(&open.segment))?;
         for (place, granule) in open.segment.granules().iter().enumerate() {
             let rows = &granule.rows;
             let overlaps = |it: &&Lookup| it.rows.start < rows.end && it.rows.end > rows.start;
@@ -325,7 +347,8 @@ impl Walk<'_> {
             }
             self.question.check()?;
             let mut spans = Vec::new();
-            compiled.append(&GranuleColumns::new(&open.segment, place)?, &mut spans)?;
+            let columns = GranuleColumns::new(&open.segment, place)?;
+            self.telling.append(&mut compiled, &columns, self.question, &mut spans)?;
             for lookup in lookups.iter().filter(overlaps) {
                 let first = cast::index(lookup.rows.start.max(rows.start) - rows.start);
                 let end = cast::index(lookup.rows.end.min(rows.end) - rows.start);
@@ -337,7 +360,13 @@ impl Walk<'_> {
     }
 }
 
-impl Worker {
+impl<S> Default for Worker<S> {
+    fn default() -> Self {
+        Self { spans: Vec::new(), runs: Vec::new(), held: 0, scanned: ScanCounts::default() }
+    }
+}
+
+impl<S> Worker<S> {
     fn clear(&mut self, question: &Question) {
         self.spans = Vec::new();
         self.runs.clear();
@@ -356,17 +385,27 @@ impl Worker {
 
     /// Counts the memory of a trace that goes on and on.
     fn hold(&mut self, question: &Question) -> Result<(), StoreError> {
-        let bytes = self.spans.capacity() * size_of::<LinkSpan>();
+        let bytes = self.spans.capacity() * size_of::<S>();
         let more = bytes.saturating_sub(self.held);
         self.held += more;
         question.hold(more)
     }
 }
 
-/// Why a granule was not taken.
-enum Unread {
+/// Why a unit was not taken.
+#[derive(Debug)]
+pub(super) enum Unread {
     Segment(SegmentError),
     Store(StoreError),
+}
+
+impl Unread {
+    fn into_store(self, failed: impl FnOnce(SegmentError) -> StoreError) -> StoreError {
+        match self {
+            Self::Segment(error) => failed(error),
+            Self::Store(error) => error,
+        }
+    }
 }
 
 impl From<SegmentError> for Unread {
