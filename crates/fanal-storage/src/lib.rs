@@ -34,4 +34,6 @@ pub use request::{
     TracePosition, TraceSpans,
 };
 pub use store::{SpanStore, StoreFuture};
-pub use walk::{TraceVisitor, WalkTraces, WalkValues, WalkedSpan, WalkedTrace, WalkedTraces};
+pub use walk::{
+    ReadValues, TraceVisitor, WalkTraces, WalkValues, WalkedSpan, WalkedTrace, WalkedTraces,
+};

@@ -200,7 +200,7 @@ impl Bounds {
 }
 
 /// Whether an expression is `true` or `false` on every span, never nil.
-fn is_truth(expression: &Expression) -> bool {
+pub(super) fn is_truth(expression: &Expression) -> bool {
     match &expression.kind {
         ExpressionKind::Static(value) => matches!(value, Static::Bool(_)),
         ExpressionKind::Unary { operator: UnaryOperator::Not, operand } => is_truth(operand),

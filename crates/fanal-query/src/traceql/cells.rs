@@ -65,6 +65,20 @@ impl Cell {
         self.max = Some(self.max.map_or(max, |known| known.max(max)));
     }
 
+    /// Adds the spans of another.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.spans += other.spans;
+        self.numbers += other.numbers;
+        self.add_sum(other.sum);
+        self.add_sum(other.lost);
+        if let (Some(min), Some(max)) = (other.min, other.max) {
+            self.add_extremes(min, max);
+        }
+        for (power, count) in &other.powers {
+            *self.powers.entry(*power).or_default() += count;
+        }
+    }
+
     fn over_time(&self, kind: OverTime) -> Option<f64> {
         let sum = self.sum + self.lost;
         match kind {

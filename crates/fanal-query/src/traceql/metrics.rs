@@ -5,6 +5,8 @@
 //! left spans out, the answer says so.
 
 use super::cells::{Cell, Cells, NANOS_PER_SECOND, SERIES_MAX, power_of};
+use super::columns::Asked;
+use super::columns::count::Counter;
 use super::compare::{Comparison, VALUES_MAX};
 use super::finder;
 use super::pushdown;
@@ -14,7 +16,9 @@ use crate::error::QueryError;
 use crate::service::{QueryService, corruption, in_reach, tell};
 use fanal_base::cast;
 use fanal_model::TraceId;
-use fanal_storage::{FindTraces, Projection, ScanCounts, TenantId, TracePosition};
+use fanal_storage::{
+    FindTraces, Projection, ScanCounts, TenantId, TracePosition, TraceVisitor, WalkTraces,
+};
 use fanal_traceql::ast::{
     Attribute, Body, Compare, Intrinsic, Located, MetricsExpression, MetricsFunction,
     MetricsPipeline,
@@ -23,6 +27,7 @@ use fanal_traceql::check::{Checked, is_never_true};
 use fanal_traceql::eval::{self, Buckets, Label, Series, Warnings};
 use fanal_traceql::types::ValueType;
 use fanal_traceql::value::Value;
+use std::sync::Arc;
 
 /// Most spans of traces that one metrics query looks at whole.
 pub const SPANS_LOOKED_AT_MAX: u64 = 10_000_000;
@@ -153,7 +158,13 @@ impl Run<'_> {
                 self.add_scanned(found.scanned);
                 pushdown.add(found, function, &mut cells);
             }
-            None => self.look_at_traces(query, &mut Counts::Cells(&mut cells)).await?,
+            None => {
+                let mut asked = Asked::default();
+                match Counter::compile(query, self.buckets, &mut asked) {
+                    Some(counter) => self.walk(counter, asked, &mut cells).await?,
+                    None => self.look_at_traces(query, &mut Counts::Cells(&mut cells)).await?,
+                }
+            }
         }
         if cells.left_out > 0 {
             self.answer.partial.push(format!(
@@ -178,6 +189,40 @@ impl Run<'_> {
         self.answer.scanned.granules_total = scanned.granules_total;
     }
 
+    /// Counts the spans of whole traces in columns.
+    async fn walk(
+        &mut self,
+        counter: Counter,
+        asked: Asked,
+        cells: &mut Cells,
+    ) -> Result<(), QueryError> {
+        let (start, end) = self.range();
+        let request = WalkTraces {
+            start_min_unix_nanos: start,
+            start_max_unix_nanos: end,
+            conditions: asked.conditions,
+            needed: counter.needed,
+            keys: asked.keys,
+        };
+        let counter = Arc::new(counter);
+        let visitor = Arc::clone(&counter) as Arc<dyn TraceVisitor>;
+        let walked = self.service.store().walk_traces(self.tenant, request, visitor).await?;
+        for warning in walked.warnings {
+            tell(warning, &mut self.answer.partial);
+        }
+        self.answer.inspected_spans += walked.scanned.spans;
+        self.add_scanned(walked.scanned);
+        counter.add_to(cells, &walked.values.read());
+        Ok(())
+    }
+
+    /// Earliest and latest start of spans that count.
+    fn range(&self) -> (u64, u64) {
+        let last = self.buckets.end(self.buckets.count().saturating_sub(1));
+        let first = self.buckets.end(0).saturating_sub(self.buckets.step());
+        (first, last)
+    }
+
     async fn look_at_traces(
         &mut self,
         query: &MetricsPipeline,
@@ -186,8 +231,7 @@ impl Run<'_> {
         let Some(conditions) = finder::of_pipeline(&query.pipeline).into_conditions() else {
             return Ok(());
         };
-        let last = self.buckets.end(self.buckets.count().saturating_sub(1));
-        let first = self.buckets.end(0).saturating_sub(self.buckets.step());
+        let (first, last) = self.range();
         let mut after = None;
         loop {
             let request = FindTraces {

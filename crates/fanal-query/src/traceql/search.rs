@@ -1,9 +1,13 @@
 //! Search: whole traces that a query finds, newest first, step by step.
 //!
 //! Asked by façades, which show what was found so far between steps. The store finds traces with a span that the
-//! [`super::finder`] names; each is fetched whole and decided by the reference evaluator. Invariant: what was found comes in the
-//! order of trace starts, and where a limit ended the search, the answer says so.
+//! [`super::finder`] names; each is fetched whole and decided by the reference evaluator. Where few of them will do, the rest
+//! are first sifted in columns. Invariant: what was found comes in the order of trace starts, and where a limit ended the
+//! search, the answer says so.
 
+use super::columns::Asked;
+use super::columns::find::{Finder, Wanted};
+use super::columns::program::Program;
 use super::finder;
 use crate::cursor::Cursor;
 use crate::duplicates;
@@ -13,12 +17,14 @@ use fanal_base::cast;
 use fanal_model::TraceId;
 use fanal_storage::{
     FindTraces, Projection, ScanCounts, SpanCondition, TenantId, TracePosition, TraceSpans,
+    TraceVisitor, WalkTraces,
 };
 use fanal_traceql::ast::Body;
 use fanal_traceql::check::Checked;
 use fanal_traceql::eval::{self, SpanOutput, Warnings};
 use fanal_traceql::value::Value;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// Most traces of one answer.
 pub const TRACES_MAX: usize = 262_144;
@@ -28,6 +34,9 @@ pub const SPANS_LOOKED_AT_MAX: u64 = 5_000_000;
 
 /// A span of a trace that touches the range starts at most so long before or behind it, in nanoseconds.
 pub(super) const REACH_NANOS: u64 = 3_600_000_000_000;
+
+/// Spans of whole traces that are worth looking at before all others are walked over in columns.
+const WALK_FROM_SPANS: u64 = 20_000;
 
 /// Traces that are asked for at a time: the first may be enough.
 const FIND_MIN: usize = 20;
@@ -110,10 +119,14 @@ pub struct TraceqlSearching {
     waiting: VecDeque<TracePosition>,
     after: Option<TracePosition>,
     is_exhausted: bool,
+    /// Whether the traces that wait, and no others, were found by a walk over all that is left.
+    is_walked: bool,
     find_count: usize,
     /// The last trace that was looked at.
     looked_at: Option<TracePosition>,
     pub(super) spans_max: u64,
+    /// Spans that were looked at whole before the rest is walked over in columns.
+    pub(super) walk_from: u64,
     pub(super) fetch_max: usize,
     evaluation: Warnings,
     found: TraceqlFound,
@@ -142,12 +155,14 @@ impl QueryService {
             service: self.clone(),
             tenant: tenant.clone(),
             is_exhausted: conditions.is_none(),
+            is_walked: false,
             conditions,
             waiting: VecDeque::new(),
             after: search.cursor.map(|cursor| cursor.0),
             find_count: search.limit.clamp(FIND_MIN, FIND_MAX),
             looked_at: None,
             spans_max: SPANS_LOOKED_AT_MAX,
+            walk_from: WALK_FROM_SPANS,
             fetch_max: FETCH_MAX,
             evaluation: Warnings::default(),
             found: TraceqlFound::default(),
@@ -160,7 +175,10 @@ impl TraceqlSearching {
     /// Goes on for a while; `false` once the answer is complete.
     pub async fn step(&mut self) -> Result<bool, QueryError> {
         if self.waiting.is_empty() && !self.is_exhausted {
-            self.find().await?;
+            match self.walk_plan() {
+                Some((asked, program)) => self.walk(asked, program).await?,
+                None => self.find().await?,
+            }
         }
         let chunk = self.waiting.len().min(self.fetch_max);
         let chunk: Vec<TracePosition> = self.waiting.drain(..chunk).collect();
@@ -192,6 +210,52 @@ impl TraceqlSearching {
         self.found
     }
 
+    /// How to look at all that is left in columns, once looking at whole traces has shown that few of them will do.
+    fn walk_plan(&self) -> Option<(Asked, Program)> {
+        let is_rare = self.found.inspected_spans >= self.walk_from;
+        let Body::Search(query) = &self.search.query.query().body else { return None };
+        if self.is_walked || !is_rare {
+            return None;
+        }
+        let mut asked = Asked::default();
+        let program = Program::of_query(query, &mut asked)?;
+        Some((asked, program))
+    }
+
+    async fn walk(&mut self, asked: Asked, program: Program) -> Result<(), QueryError> {
+        let (start, end) = (self.search.start_unix_nanos, self.search.end_unix_nanos);
+        let count_max = self.search.limit.saturating_add(1);
+        let request = WalkTraces {
+            start_min_unix_nanos: start.saturating_sub(REACH_NANOS),
+            start_max_unix_nanos: end.saturating_add(REACH_NANOS),
+            conditions: asked.conditions,
+            needed: program.needed(),
+            keys: asked.keys,
+        };
+        let wanted = Wanted { program, range: (start, end), after: self.after, count_max };
+        let finder = Arc::new(Finder::new(wanted));
+        let visitor = Arc::clone(&finder) as Arc<dyn TraceVisitor>;
+        let walked = self.service.store().walk_traces(&self.tenant, request, visitor).await?;
+        self.is_walked = true;
+        self.found.inspected_spans += walked.scanned.spans;
+        self.spans_max = self.spans_max.saturating_add(walked.scanned.spans);
+        self.note(walked.warnings, walked.scanned);
+        let positions = finder.take();
+        self.is_exhausted = positions.len() < count_max;
+        self.after = positions.last().copied().or(self.after);
+        self.waiting.extend(positions);
+        Ok(())
+    }
+
+    fn note(&mut self, warnings: Vec<String>, scanned: ScanCounts) {
+        for warning in warnings {
+            tell(warning, &mut self.found.partial);
+        }
+        self.found.scanned.spans += scanned.spans;
+        self.found.scanned.granules_read += scanned.granules_read;
+        self.found.scanned.granules_total = scanned.granules_total;
+    }
+
     async fn find(&mut self) -> Result<(), QueryError> {
         let Some(conditions) = &self.conditions else { return Ok(()) };
         let request = FindTraces {
@@ -205,12 +269,7 @@ impl TraceqlSearching {
         let found = self.service.store().find_traces(&self.tenant, request).await?;
         self.is_exhausted = !found.has_more;
         self.after = found.traces.last().copied().or(self.after);
-        for warning in found.warnings {
-            tell(warning, &mut self.found.partial);
-        }
-        self.found.scanned.spans += found.scanned.spans;
-        self.found.scanned.granules_read += found.scanned.granules_read;
-        self.found.scanned.granules_total = found.scanned.granules_total;
+        self.note(found.warnings, found.scanned);
         let begins_in_range =
             |position: &TracePosition| position.start_unix_nanos <= self.search.end_unix_nanos;
         self.waiting.extend(found.traces.into_iter().filter(begins_in_range));

@@ -318,7 +318,9 @@ async fn check_search(
         spans_per_set: 1_000,
         cursor: None,
     };
-    let searching = service.traceql_search(&TenantId::default_tenant(), search).expect(text);
+    let mut searching = service.traceql_search(&TenantId::default_tenant(), search).expect(text);
+    // Every other query is sifted in columns first, where it can be.
+    searching.walk_from = if text.len().is_multiple_of(2) { 0 } else { u64::MAX };
     let found = searching.finish().await.expect(text);
     let found: Vec<_> = found
         .traces

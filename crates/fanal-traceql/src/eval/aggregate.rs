@@ -22,18 +22,18 @@ pub(super) fn value(
         .map(|&position| Context::outside(trace, position).value(argument, state))
         .filter(|value| value.as_float().is_some())
         .collect();
-    of_numbers(aggregate.function, &values)
+    aggregate_of(aggregate.function, &values)
 }
 
 /// The aggregate of numbers. Sum, least and greatest keep the type; numbers of different types become floats.
-fn of_numbers(function: AggregateFunction, values: &[Value]) -> Option<Value> {
+pub fn aggregate_of(function: AggregateFunction, values: &[Value]) -> Option<Value> {
     let first = values.first()?;
     let of_first = |value: &Value| std::mem::discriminant(value) == std::mem::discriminant(first);
     let is_mixed = !values.iter().all(of_first);
     let floats = || values.iter().filter_map(Value::as_float);
     if is_mixed && function != AggregateFunction::Average {
         let values: Vec<Value> = floats().map(Value::Float).collect();
-        return of_numbers(function, &values);
+        return aggregate_of(function, &values);
     }
     let whole = || values.iter().map(whole_number);
     let is_whole = !is_mixed && !matches!(first, Value::Float(_));

@@ -19,6 +19,7 @@ mod tree;
 
 use crate::check::Checked;
 
+pub use aggregate::aggregate_of;
 pub use compare::{TOP_DEFAULT, compared_labels, is_selected};
 pub use exemplar::{EXEMPLARS_MAX, exemplar_count};
 pub use metrics::{combined, metrics};

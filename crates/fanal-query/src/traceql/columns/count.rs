@@ -1,0 +1,147 @@
+//! Metrics over a walk: spans that a program finds, counted by the numbers of their fields and by bucket.
+//!
+//! Each call counts for itself and adds up under one lock, so that threads seldom meet. Memory grows with series and
+//! buckets, up to [`SERIES_MAX`] series.
+
+use super::field::Field;
+use super::program::Program;
+use super::whole::{Whole, without_duplicates};
+use crate::traceql::cells::{Cell, Cells, SERIES_MAX, power_of};
+use fanal_base::cast;
+use fanal_storage::{ReadValues, TraceVisitor, WalkValues, WalkedTrace};
+use fanal_traceql::ast::{Attribute, MetricsPipeline};
+use fanal_traceql::eval::{Buckets, Label, label_value};
+use fanal_traceql::value::Value;
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Most fields of `by()`.
+pub(in crate::traceql) const FIELDS_MAX: usize = 8;
+
+/// The numbers of the fields of a series.
+type Numbers = [u64; FIELDS_MAX];
+
+type Counts = HashMap<(Numbers, usize), Cell, RandomState>;
+
+/// What is counted of a pipeline.
+#[derive(Debug)]
+pub(in crate::traceql) struct Counter {
+    pub(in crate::traceql) program: Program,
+    /// What series are told apart by, at most [`FIELDS_MAX`].
+    pub(in crate::traceql) by: Vec<(Attribute, Field)>,
+    /// What is measured of each span.
+    pub(in crate::traceql) measured: Option<Field>,
+    pub(in crate::traceql) buckets: Buckets,
+    pub(in crate::traceql) needed: u64,
+    pub(in crate::traceql) found: Mutex<Found>,
+}
+
+/// What was counted.
+#[derive(Debug, Default)]
+pub(in crate::traceql) struct Found {
+    series: HashMap<Numbers, HashMap<usize, Cell, RandomState>, RandomState>,
+    left_out: u64,
+    pub(in crate::traceql) traces: u64,
+}
+
+impl Counter {
+    /// Of a metrics pipeline; `None` where a walk does not tell.
+    pub(in crate::traceql) fn compile(
+        query: &MetricsPipeline,
+        buckets: Buckets,
+        asked: &mut super::Asked,
+    ) -> Option<Self> {
+        let program = Program::of_pipeline(&query.pipeline, asked)?;
+        let fields = query.aggregate.by.iter().map(|by| &by.item);
+        let by = fields.map(|field| Some((field.clone(), Field::compile(field, asked)?)));
+        let by = by.collect::<Option<Vec<_>>>().filter(|by| by.len() <= FIELDS_MAX)?;
+        let measured = match query.aggregate.function.argument() {
+            Some(field) => Some(Field::compile(&field.item, asked)?),
+            None => None,
+        };
+        let (needed, found) = (program.needed(), Mutex::default());
+        Some(Self { program, by, measured, buckets, needed, found })
+    }
+
+    fn count(&self, trace: &Whole<'_>, counts: &mut Counts) {
+        for place in self.program.matched(trace) {
+            let Some(bucket) = self.buckets.bucket_of(trace.spans[place].start_unix_nanos) else {
+                continue;
+            };
+            let mut numbers = Numbers::default();
+            for (number, (_, field)) in numbers.iter_mut().zip(&self.by) {
+                *number = field.number(trace, place);
+            }
+            let cell = counts.entry((numbers, bucket)).or_default();
+            cell.spans += 1;
+            if let Some(field) = &self.measured {
+                let value = field.value(trace, place);
+                if let Some(number) = value.as_float() {
+                    cell.add_number(number, power_of(&value));
+                }
+            }
+        }
+    }
+
+    /// Adds everything to the cells of an answer.
+    pub(in crate::traceql) fn add_to(&self, cells: &mut Cells, values: &ReadValues<'_>) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        cells.left_out += found.left_out;
+        for (numbers, buckets) in found.series.drain() {
+            let labels = self.labels(&numbers, values);
+            for (bucket, cell) in buckets {
+                match cells.at(labels.clone(), bucket) {
+                    Some(known) => known.merge(&cell),
+                    None => cells.left_out += cell.spans,
+                }
+            }
+        }
+    }
+
+    /// Nil has no label; where all are nil, the first says so.
+    fn labels(&self, numbers: &Numbers, values: &ReadValues<'_>) -> Vec<Label> {
+        let label = |((field, place), &number): (&(Attribute, Field), &u64)| {
+            Some((field.to_string(), label_value(place.of_number(number, values))?))
+        };
+        let mut labels: Vec<Label> = self.by.iter().zip(numbers).filter_map(label).collect();
+        if let (true, Some((first, _))) = (labels.is_empty(), self.by.first()) {
+            labels.push((first.to_string(), Value::String("nil".to_owned())));
+        }
+        labels
+    }
+}
+
+impl TraceVisitor for Counter {
+    fn visit(&self, traces: &[WalkedTrace<'_>], values: &WalkValues) {
+        let values = values.read();
+        let mut counts = Counts::default();
+        let mut looked_at = 0;
+        for trace in traces {
+            let met = trace.spans.iter().fold(0, |all, span| all | span.met);
+            if met & self.needed != self.needed {
+                continue;
+            }
+            looked_at += 1;
+            let distinct = without_duplicates(trace.spans);
+            let spans = distinct.as_deref().unwrap_or(trace.spans);
+            self.count(&Whole::new(spans, &values), &mut counts);
+        }
+        drop(values);
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.traces += cast::wide(looked_at);
+        found.add(counts);
+    }
+}
+
+impl Found {
+    fn add(&mut self, counts: Counts) {
+        for ((numbers, bucket), cell) in counts {
+            if self.series.len() >= SERIES_MAX && !self.series.contains_key(&numbers) {
+                self.left_out += cell.spans;
+                continue;
+            }
+            self.series.entry(numbers).or_default().entry(bucket).or_default().merge(&cell);
+        }
+    }
+}
