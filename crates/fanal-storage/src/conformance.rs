@@ -5,6 +5,7 @@
 //! where they differ. Knows nothing of the backend: merging, reopening and crashing happen in the caller's hook.
 
 mod aggregates;
+mod compares;
 mod dice;
 mod links;
 mod listing;
@@ -57,6 +58,7 @@ pub async fn run(
                 pair.take(script.aggregate()).await;
                 pair.take(script.walk()).await;
                 pair.take(script.traces()).await;
+                pair.take(script.compare()).await;
                 pair.take(script.keys()).await;
                 pair.take(script.values()).await;
             }
@@ -66,6 +68,7 @@ pub async fn run(
                 pair.take(script.aggregate()).await;
                 pair.take(script.walk()).await;
                 pair.take(script.traces()).await;
+                pair.take(script.compare()).await;
                 pair.take(script.keys()).await;
                 pair.take(script.values()).await;
             }

@@ -4,6 +4,7 @@
 //! tenant.
 
 pub mod aggregate;
+pub mod compare;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod error;
@@ -20,6 +21,7 @@ pub mod walk;
 pub use aggregate::{
     AggregateSpans, GroupKey, Measure, Measured, SpanAggregates, SpanGroup, Tally,
 };
+pub use compare::{CompareSpans, ComparedField, ComparedSpans};
 pub use error::StoreError;
 pub use export::{ExportSpans, ReadyPieces, SpanPieces};
 pub use links::{LinkNames, LinkSpan, LinkVisitor, Mark, RemoteKey, WalkLinks, WalkedLinks};

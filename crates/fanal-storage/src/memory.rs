@@ -4,6 +4,7 @@
 //! memory without a limit, so it is never a production store.
 
 use crate::aggregate::{AggregateSpans, SpanAggregates, SpanGroup, Tally, groups_warning};
+use crate::compare::{CompareSpans, ComparedSpans, compare_spans};
 use crate::error::StoreError;
 use crate::export::{ExportSpans, ReadyPieces, SpanPieces};
 use crate::links::{LinkVisitor, WalkLinks, WalkedLinks, walk_spans};
@@ -281,6 +282,15 @@ impl SpanStore for MemoryStore {
     ) -> StoreFuture<'a, SpanAggregates> {
         let outcome = request.validate();
         ready(outcome.map(|()| self.answer(tenant, |tenant| tenant.aggregate(&request))))
+    }
+
+    fn compare<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: CompareSpans,
+    ) -> StoreFuture<'a, ComparedSpans> {
+        let compare = |tenant: &Tenant| compare_spans(tenant.spans(), &request);
+        ready(request.validate().map(|()| self.answer(tenant, compare)))
     }
 
     fn walk_links<'a>(

@@ -1,6 +1,7 @@
 //! The trait of a backend.
 
 use crate::aggregate::{AggregateSpans, SpanAggregates};
+use crate::compare::{CompareSpans, ComparedSpans};
 use crate::error::StoreError;
 use crate::export::{ExportSpans, SpanPieces};
 use crate::links::{LinkVisitor, WalkLinks, WalkedLinks};
@@ -48,6 +49,19 @@ pub trait SpanStore: Send + Sync + std::fmt::Debug {
         tenant: &'a TenantId,
         request: AggregateSpans,
     ) -> StoreFuture<'a, SpanAggregates>;
+
+    /// Counts the values of everything that spans carry, of some of them beside all others.
+    ///
+    /// Fails with `Invalid` where [`CompareSpans::validate`] does, where it would take more memory than one question may, or
+    /// the store cannot.
+    fn compare<'a>(
+        &'a self,
+        _tenant: &'a TenantId,
+        _request: CompareSpans,
+    ) -> StoreFuture<'a, ComparedSpans> {
+        let message = "this store does not compare spans".to_owned();
+        Box::pin(std::future::ready(Err(StoreError::Invalid { message })))
+    }
 
     /// Hands the structure of whole traces to a visitor.
     ///

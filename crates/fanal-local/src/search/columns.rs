@@ -78,6 +78,8 @@ pub(crate) trait Dictionaries {
     fn class_cells(&self, column: u32) -> Read<Option<ClassCells>>;
     /// Attribute columns of a key, with their types.
     fn columns_of_key(&self, owner: AttributeOwner, key: &str) -> Vec<(u32, AttributeType)>;
+    /// Every attribute column, with its key and type; rare keys share one without.
+    fn all_columns(&self, owner: AttributeOwner) -> Vec<(u32, Option<(String, AttributeType)>)>;
     /// The column of rare keys.
     fn overflow_column(&self, owner: AttributeOwner) -> Option<u32>;
     /// The dictionary of the status messages, where they have one that is not local to granules.
@@ -184,6 +186,14 @@ impl Dictionaries for PartColumns<'_> {
             .filter(|(_, column)| *column.key == *key)
             .filter_map(|(number, column)| type_of(&column.values).map(|kind| (number, kind)))
             .collect()
+    }
+
+    fn all_columns(&self, owner: AttributeOwner) -> Vec<(u32, Option<(String, AttributeType)>)> {
+        let columns = (0..).zip(&self.table(owner).columns);
+        let told = |column: &fanal_model::attributes::AttributeColumn| {
+            type_of(&column.values).map(|kind| (column.key.to_string(), kind))
+        };
+        columns.map(|(number, column)| (number, told(column))).collect()
     }
 
     fn overflow_column(&self, owner: AttributeOwner) -> Option<u32> {
@@ -340,6 +350,11 @@ impl Dictionaries for SegmentDictionaries<'_> {
         let kind_of = |column: u32| metas.get(cast::index(column)).and_then(|meta| meta.kind);
         let columns = self.0.columns_of_key(owner, key);
         columns.into_iter().filter_map(|column| Some((column, kind_of(column)?))).collect()
+    }
+
+    fn all_columns(&self, owner: AttributeOwner) -> Vec<(u32, Option<(String, AttributeType)>)> {
+        let metas = (0..).zip(self.0.attribute_columns(owner));
+        metas.map(|(column, it)| (column, it.kind.map(|kind| (it.key.to_string(), kind)))).collect()
     }
 
     fn overflow_column(&self, owner: AttributeOwner) -> Option<u32> {

@@ -37,7 +37,7 @@ pub(super) fn look<L: Default + Send>(
     snapshot: &Snapshot,
     question: &Question,
     starts: (u64, u64),
-    of_part: impl Fn(&HeadPart, &mut L) -> Result<(), SegmentError> + Sync,
+    of_part: impl Fn(&HeadPart, &mut L) -> Result<(), StoreError> + Sync,
     of_block: impl Fn(&OpenBlock, &mut L) -> Result<(), StoreError> + Sync,
     warn: impl Fn(&mut L, String) + Sync,
 ) -> Result<Vec<L>, StoreError> {
@@ -45,8 +45,7 @@ pub(super) fn look<L: Default + Send>(
     let work = |listed: &mut L, place: usize| {
         if let Some(part) = parts.get(place) {
             let is_wanted = overlaps(part.starts, starts);
-            let outcome = if is_wanted { of_part(part, listed) } else { Ok(()) };
-            return outcome.map_err(failure::segment("head"));
+            return if is_wanted { of_part(part, listed) } else { Ok(()) };
         }
         let block = &blocks[place - parts.len()];
         match block.readable() {
@@ -80,7 +79,7 @@ pub(crate) fn list_keys(
         snapshot,
         question,
         (request.start_min_unix_nanos, request.start_max_unix_nanos),
-        |part, listed| listing.of_part(part, listed),
+        |part, listed| listing.of_part(part, listed).map_err(failure::segment("head")),
         |open, listed| listing.of_block(open, listed),
         |listed: &mut ListedKeys, warning| listed.warnings.push(warning),
     )?;

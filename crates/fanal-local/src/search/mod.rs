@@ -9,6 +9,7 @@ mod cell;
 mod class_filter;
 mod columns;
 mod combine;
+pub(crate) mod compare;
 mod compile;
 mod count;
 mod dimension;

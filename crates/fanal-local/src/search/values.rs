@@ -10,6 +10,7 @@ use super::listing::{look, overlaps};
 use super::plan::{Plan, is_any_marked};
 use super::question::Question;
 use crate::block::OpenBlock;
+use crate::failure;
 use crate::head::HeadPart;
 use crate::segment::{AttributeOwner, SegmentError};
 use crate::tenant::Snapshot;
@@ -27,7 +28,7 @@ pub(crate) fn list_values(
         snapshot,
         question,
         (request.start_min_unix_nanos, request.start_max_unix_nanos),
-        |part, listed| of_part(request, part, listed),
+        |part, listed| of_part(request, part, listed).map_err(failure::segment("head")),
         |open, listed| of_block(request, question, open, listed),
         |listed: &mut ListedValues, warning| listed.warnings.push(warning),
     )?;

@@ -6,13 +6,13 @@ use super::LocalStore;
 use crate::guard::lock;
 use crate::head;
 use crate::search::walk::{links, spans};
-use crate::search::{self, aggregate, listing, values};
+use crate::search::{self, aggregate, compare, listing, values};
 use fanal_model::{SpanBatch, TraceId};
 use fanal_storage::{
-    AggregateSpans, ExportSpans, FindTraces, FoundTraces, LinkVisitor, ListKeys, ListValues,
-    ListedKeys, ListedValues, Operation, Projection, SpanAggregates, SpanPieces, SpanStore,
-    StoreError, StoreFuture, StoreStats, TenantId, TraceSpans, TraceVisitor, WalkLinks, WalkTraces,
-    WalkedLinks, WalkedTraces,
+    AggregateSpans, CompareSpans, ComparedSpans, ExportSpans, FindTraces, FoundTraces, LinkVisitor,
+    ListKeys, ListValues, ListedKeys, ListedValues, Operation, Projection, SpanAggregates,
+    SpanPieces, SpanStore, StoreError, StoreFuture, StoreStats, TenantId, TraceSpans, TraceVisitor,
+    WalkLinks, WalkTraces, WalkedLinks, WalkedTraces,
 };
 use std::sync::Arc;
 
@@ -47,6 +47,16 @@ impl SpanStore for LocalStore {
     ) -> StoreFuture<'a, SpanAggregates> {
         Box::pin(self.engine.ask(tenant, move |_, snapshot, question| {
             aggregate::aggregate(snapshot, &request, question)
+        }))
+    }
+
+    fn compare<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: CompareSpans,
+    ) -> StoreFuture<'a, ComparedSpans> {
+        Box::pin(self.engine.ask(tenant, move |_, snapshot, question| {
+            compare::compare(snapshot, &request, question)
         }))
     }
 

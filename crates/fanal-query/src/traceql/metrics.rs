@@ -7,7 +7,8 @@
 use super::cells::{Cell, Cells, NANOS_PER_SECOND, SERIES_MAX, power_of};
 use super::columns::Asked;
 use super::columns::count::Counter;
-use super::compare::{Comparison, VALUES_MAX};
+use super::columns::sides::Sides;
+use super::compare::Comparison;
 use super::finder;
 use super::pushdown;
 use crate::cursor::Cursor;
@@ -18,6 +19,7 @@ use fanal_base::cast;
 use fanal_model::TraceId;
 use fanal_storage::{
     FindTraces, Projection, ScanCounts, TenantId, TracePosition, TraceVisitor, WalkTraces,
+    WalkValues,
 };
 use fanal_traceql::ast::{
     Attribute, Body, Compare, Intrinsic, Located, MetricsExpression, MetricsFunction,
@@ -135,16 +137,7 @@ impl Run<'_> {
     async fn pipeline(&mut self, query: &MetricsPipeline) -> Result<Vec<Series>, QueryError> {
         let function = &query.aggregate.function;
         if let MetricsFunction::Compare(arguments) = function {
-            let mut sides = Comparison::default();
-            self.look_at_traces(query, &mut Counts::Comparison(arguments, &mut sides)).await?;
-            if sides.left_out > 0 {
-                self.answer.partial.push(format!(
-                    "{VALUES_MAX} values were compared, as many as may be; {} further values of spans are left out; \
-                     add conditions or narrow the time range",
-                    sides.left_out
-                ));
-            }
-            return Ok(eval::ordered(sides.into_series(arguments, &self.buckets)));
+            return self.comparison(query, arguments).await;
         }
         let mut cells = Cells::default();
         match pushdown::plan(query, &self.buckets) {
@@ -161,7 +154,12 @@ impl Run<'_> {
             None => {
                 let mut asked = Asked::default();
                 match Counter::compile(query, self.buckets, &mut asked) {
-                    Some(counter) => self.walk(counter, asked, &mut cells).await?,
+                    Some(counter) => {
+                        let counter = Arc::new(counter);
+                        let visitor = Arc::clone(&counter) as Arc<dyn TraceVisitor>;
+                        let values = self.walk(visitor, counter.needed, asked).await?;
+                        counter.add_to(&mut cells, &values.read());
+                    }
                     None => self.look_at_traces(query, &mut Counts::Cells(&mut cells)).await?,
                 }
             }
@@ -189,31 +187,64 @@ impl Run<'_> {
         self.answer.scanned.granules_total = scanned.granules_total;
     }
 
-    /// Counts the spans of whole traces in columns.
+    async fn comparison(
+        &mut self,
+        query: &MetricsPipeline,
+        arguments: &Compare,
+    ) -> Result<Vec<Series>, QueryError> {
+        let mut sides = Comparison::default();
+        let mut asked = Asked::default();
+        let request = pushdown::comparison(&query.pipeline, arguments, &self.buckets);
+        let of_traces = Sides::compile(&query.pipeline, arguments, self.buckets, &mut asked);
+        match request.zip(of_traces) {
+            Some((request, of_traces)) => {
+                let mut compared = self.service.store().compare(self.tenant, request).await?;
+                for warning in std::mem::take(&mut compared.warnings) {
+                    tell(warning, &mut self.answer.partial);
+                }
+                self.add_scanned(compared.scanned);
+                sides.add_compared(compared);
+                let of_traces = Arc::new(of_traces);
+                let visitor = Arc::clone(&of_traces) as Arc<dyn TraceVisitor>;
+                let walked = self.walk(visitor, of_traces.needed(), asked).await?;
+                for (field, value, is_selected, bucket, spans) in of_traces.take(&walked.read()) {
+                    let key = Attribute::Intrinsic(field).to_string();
+                    if let Some(value) = eval::label_value(value) {
+                        sides.add_value(is_selected, &key, value, bucket, spans);
+                    }
+                }
+            }
+            None => {
+                let mut counts = Counts::Comparison(arguments, &mut sides);
+                self.look_at_traces(query, &mut counts).await?;
+            }
+        }
+        self.answer.partial.extend(sides.warning());
+        Ok(eval::ordered(sides.into_series(arguments, &self.buckets)))
+    }
+
+    /// Walks over whole traces in columns; answers the values of their keys.
     async fn walk(
         &mut self,
-        counter: Counter,
+        visitor: Arc<dyn TraceVisitor>,
+        needed: u64,
         asked: Asked,
-        cells: &mut Cells,
-    ) -> Result<(), QueryError> {
+    ) -> Result<WalkValues, QueryError> {
         let (start, end) = self.range();
         let request = WalkTraces {
             start_min_unix_nanos: start,
             start_max_unix_nanos: end,
             conditions: asked.conditions,
-            needed: counter.needed,
+            needed,
             keys: asked.keys,
         };
-        let counter = Arc::new(counter);
-        let visitor = Arc::clone(&counter) as Arc<dyn TraceVisitor>;
         let walked = self.service.store().walk_traces(self.tenant, request, visitor).await?;
         for warning in walked.warnings {
             tell(warning, &mut self.answer.partial);
         }
         self.answer.inspected_spans += walked.scanned.spans;
         self.add_scanned(walked.scanned);
-        counter.add_to(cells, &walked.values.read());
-        Ok(())
+        Ok(walked.values)
     }
 
     /// Earliest and latest start of spans that count.

@@ -7,11 +7,11 @@ use super::cells::{Cell, Cells};
 use fanal_base::cast;
 use fanal_model::Value as ModelValue;
 use fanal_storage::{
-    AggregateSpans, GroupKey, Measure, Measured, SpanAggregates, SpanCondition, Tally,
+    AggregateSpans, CompareSpans, GroupKey, Measure, Measured, SpanAggregates, SpanCondition, Tally,
 };
 use fanal_traceql::ast::{
-    Attribute, AttributeScope, Intrinsic, MetricsFunction, MetricsPipeline, OverTime, SERVICE_NAME,
-    SpansetExpression, Stage,
+    Attribute, AttributeScope, Compare, Filter, Intrinsic, MetricsFunction, MetricsPipeline,
+    OverTime, Pipeline, SERVICE_NAME, SpansetExpression, Stage,
 };
 use fanal_traceql::eval::{Buckets, Label, label_value};
 use fanal_traceql::value::Value;
@@ -26,28 +26,69 @@ pub(super) struct Pushdown {
     fields: Vec<Attribute>,
 }
 
-/// The question, where the store can tell everything.
-pub(super) fn plan(query: &MetricsPipeline, buckets: &Buckets) -> Option<Pushdown> {
+/// What the store tests in place of filters; `None` where it cannot tell, or no span can match: that is answered as quickly by
+/// looking at no trace.
+fn conditions<'q>(filters: impl Iterator<Item = Option<&'q Filter>>) -> Option<Vec<SpanCondition>> {
     let mut conditions: Vec<SpanCondition> = Vec::new();
-    for stage in &query.pipeline.stages {
-        let Stage::Spansets(SpansetExpression::Filter(filter)) = stage else { return None };
-        let bounds = Bounds::of_filter(filter.expression.as_ref());
+    for filter in filters {
+        let bounds = Bounds::of_filter(filter?.expression.as_ref());
         if !bounds.is_exact() {
             return None;
         }
-        // A filter that never holds is answered as quickly by looking at no trace.
         conditions.extend(bounds.upper.into_conditions()?);
     }
+    Some(conditions)
+}
+
+fn filters(pipeline: &Pipeline) -> impl Iterator<Item = Option<&Filter>> {
+    pipeline.stages.iter().map(|stage| match stage {
+        Stage::Spansets(SpansetExpression::Filter(filter)) => Some(filter),
+        _ => None,
+    })
+}
+
+/// Earliest and latest start that buckets hold: each is open at its start and closed at its end.
+fn range(buckets: &Buckets) -> Option<(u64, u64)> {
+    let last = buckets.count().checked_sub(1)?;
+    let start = i128::from(buckets.end(0)) - i128::from(buckets.step()) + 1;
+    Some((u64::try_from(start).ok()?, buckets.end(last)))
+}
+
+/// The question in place of a comparison, where the store can tell all that does not need whole traces.
+pub(super) fn comparison(
+    pipeline: &Pipeline,
+    arguments: &Compare,
+    buckets: &Buckets,
+) -> Option<CompareSpans> {
+    let (start_min_unix_nanos, start_max_unix_nanos) = range(buckets)?;
+    let selection_starts = match arguments.range {
+        None => None,
+        Some((from, to)) => {
+            Some((u64::try_from(from.checked_add(1)?).unwrap_or(0), u64::try_from(to).ok()?))
+        }
+    };
+    Some(CompareSpans {
+        conditions: conditions(filters(pipeline))?,
+        selection: conditions(std::iter::once(Some(&arguments.selection)))?,
+        selection_starts,
+        start_min_unix_nanos,
+        start_max_unix_nanos,
+        step_nanos: Some(buckets.step()),
+        values_max: super::compare::VALUES_MAX,
+    })
+}
+
+/// The question, where the store can tell everything.
+pub(super) fn plan(query: &MetricsPipeline, buckets: &Buckets) -> Option<Pushdown> {
+    let conditions = conditions(filters(&query.pipeline))?;
     let fields: Vec<Attribute> = query.aggregate.by.iter().map(|by| by.item.clone()).collect();
     let group_by = fields.iter().map(group_key).collect::<Option<Vec<GroupKey>>>()?;
-    let last = buckets.count().checked_sub(1)?;
-    // A bucket is open at its start and closed at its end.
-    let start = i128::from(buckets.end(0)) - i128::from(buckets.step()) + 1;
+    let (start_min_unix_nanos, start_max_unix_nanos) = range(buckets)?;
     Some(Pushdown {
         request: AggregateSpans {
             conditions,
-            start_min_unix_nanos: u64::try_from(start).ok()?,
-            start_max_unix_nanos: buckets.end(last),
+            start_min_unix_nanos,
+            start_max_unix_nanos,
             step_nanos: Some(buckets.step()),
             group_by,
             measures: measures(&query.aggregate.function)?,

@@ -2,8 +2,9 @@
 
 use super::links::{self, LinkKeeper};
 use super::walks::{self, TraceKeeper};
-use super::{StoreUnderTest, aggregates, listing};
+use super::{StoreUnderTest, aggregates, compares, listing};
 use crate::aggregate::AggregateSpans;
+use crate::compare::CompareSpans;
 use crate::error::StoreError;
 use crate::links::WalkLinks;
 use crate::listing::{ListKeys, ListValues};
@@ -33,6 +34,7 @@ pub(super) enum Step {
     /// Asks for numbers.
     Aggregate(&'static str, AggregateSpans),
     /// Asks for the structure of traces.
+    Compare(&'static str, CompareSpans),
     Walk(&'static str, WalkLinks),
     Traces(&'static str, WalkTraces),
     /// Asks for keys of attributes.
@@ -109,6 +111,7 @@ impl Pair {
             Step::Find(name, request) => drop(self.find(&tenant(name), request).await),
             Step::Page(name, request, limits) => self.page(&tenant(name), request, &limits).await,
             Step::Aggregate(name, request) => self.aggregate(&tenant(name), request).await,
+            Step::Compare(name, request) => self.compare(&tenant(name), request).await,
             Step::Walk(name, request) => self.walk(&tenant(name), request).await,
             Step::Traces(name, request) => self.traces(&tenant(name), request).await,
             Step::Keys(name, request) => self.keys(&tenant(name), request).await,
@@ -164,6 +167,18 @@ impl Pair {
         let most = self.must(&what, self.model.aggregate(tenant, whole.clone()).await);
         let least = self.must(&what, self.distinct.aggregate(tenant, whole).await);
         if let Some(difference) = aggregates::difference(&found, &most, &least, groups_max) {
+            panic!("{}: {what}: {difference}", self.scenario);
+        }
+    }
+
+    async fn compare(&self, tenant: &TenantId, request: CompareSpans) {
+        let what = format!("comparison of {tenant:?} with {request:?}");
+        let whole = CompareSpans { values_max: usize::MAX, ..request.clone() };
+        let values_max = request.values_max;
+        let found = self.must(&what, self.store.compare(tenant, request).await);
+        let most = self.must(&what, self.model.compare(tenant, whole.clone()).await);
+        let least = self.must(&what, self.distinct.compare(tenant, whole).await);
+        if let Some(difference) = compares::difference(&found, &most, &least, values_max) {
             panic!("{}: {what}: {difference}", self.scenario);
         }
     }
@@ -260,6 +275,9 @@ impl Pair {
             self.check_traces(&tenant, &[]).await;
             for request in aggregates::of_everything() {
                 self.aggregate(&tenant, request).await;
+            }
+            for request in compares::of_everything() {
+                self.compare(&tenant, request).await;
             }
             for request in links::of_everything() {
                 self.walk(&tenant, request).await;

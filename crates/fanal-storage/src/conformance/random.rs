@@ -1,6 +1,7 @@
 //! Random spans with everything, and random searches for them.
 
 use super::aggregates;
+use super::compares;
 use super::dice::Dice;
 use super::links;
 use super::listing;
@@ -80,6 +81,12 @@ impl Script {
     pub(super) fn traces(&mut self) -> Step {
         let conditions = (0..self.dice.below(4)).map(|_| self.condition()).collect();
         Step::Traces(TENANT, walks::random(&mut self.dice, conditions))
+    }
+
+    pub(super) fn compare(&mut self) -> Step {
+        let conditions = (0..self.dice.below(2)).map(|_| self.condition()).collect();
+        let selection = (0..self.dice.below(3)).map(|_| self.condition()).collect();
+        Step::Compare(TENANT, compares::random(&mut self.dice, conditions, selection))
     }
 
     pub(super) fn aggregate(&mut self) -> Step {

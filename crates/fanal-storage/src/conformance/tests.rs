@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::aggregate::{AggregateSpans, SpanAggregates};
+use crate::compare::{CompareSpans, ComparedSpans};
 use crate::error::StoreError;
 use crate::links::{LinkSpan, LinkVisitor, WalkLinks, WalkedLinks};
 use crate::listing::{ListKeys, ListValues, ListedKeys, ListedValues};
@@ -55,13 +56,14 @@ enum Fault {
     CutsWalksAtTheRange,
     SplitsTraces,
     ForgetsToTest,
+    SelectsAll,
     ForgetsAKey,
     CutsKeysSilently,
     TellsAForeignKey,
     ForgetsValues,
 }
 
-const FAULTS: [Fault; 23] = [
+const FAULTS: [Fault; 24] = [
     Fault::MixesTenants,
     Fault::SortsServices,
     Fault::LosesTheLastSpan,
@@ -81,6 +83,7 @@ const FAULTS: [Fault; 23] = [
     Fault::CutsWalksAtTheRange,
     Fault::SplitsTraces,
     Fault::ForgetsToTest,
+    Fault::SelectsAll,
     Fault::ForgetsAKey,
     Fault::CutsKeysSilently,
     Fault::TellsAForeignKey,
@@ -195,6 +198,17 @@ impl SpanStore for Faulty {
         let is_split = self.has(Fault::SplitsTraces);
         let visitor = if is_split { Arc::new(Splitter(visitor)) as _ } else { visitor };
         ready(block_on(self.inner.walk_links(&self.tenant(tenant), request, visitor)))
+    }
+
+    fn compare<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        mut request: CompareSpans,
+    ) -> StoreFuture<'a, ComparedSpans> {
+        if self.has(Fault::SelectsAll) {
+            request.selection.clear();
+        }
+        ready(block_on(self.inner.compare(&self.tenant(tenant), request)))
     }
 
     fn walk_traces<'a>(

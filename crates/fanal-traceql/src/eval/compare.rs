@@ -80,10 +80,16 @@ fn side(run: &Run<'_>, side: &str, counted: &[Counted<'_>], top: usize) -> Vec<S
             }
         }
     }
-    // By attribute, the most frequent first; of equally frequent ones the first by text.
+    // By attribute, the most frequent first; of equally frequent ones the first by text, then by type.
     values.sort_by_cached_key(|counts| {
         let (key, value) = &counts.label;
-        (key.clone(), std::cmp::Reverse(counts.buckets.len()), text(value))
+        let of_type = match value {
+            Value::Bool(_) => 0,
+            Value::Int(_) => 1,
+            Value::Float(_) => 2,
+            _ => 3,
+        };
+        (key.clone(), std::cmp::Reverse(counts.buckets.len()), text(value), of_type)
     });
     let mut series = Vec::new();
     for of_attribute in values.chunk_by(|left, right| left.label.0 == right.label.0) {

@@ -7,6 +7,7 @@ pub(super) mod count;
 pub(super) mod field;
 pub(super) mod find;
 pub(super) mod program;
+pub(super) mod sides;
 mod structure;
 mod test;
 mod tree;

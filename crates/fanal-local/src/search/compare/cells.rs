@@ -1,0 +1,230 @@
+//! The attributes of spans, and what else has a table of its own, counted for one block or part.
+//!
+//! A column with a dictionary is counted by code; so are values that the class of a span fixes, by class. Numbers, and texts
+//! that only a granule knows, are counted by value.
+
+use super::tally::{NOT_COUNTED, Tally};
+use crate::search::cell::Entries;
+use crate::search::columns::{Cells, Columns, Dictionaries};
+use crate::segment::{AttributeOwner, SegmentError, Source};
+use fanal_base::cast;
+use fanal_model::attributes::overflow_entry;
+use fanal_model::{AttributeType, BytesTable, ValueRef};
+use fanal_storage::ComparedField;
+use fanal_storage::aggregate::{encode_ref, encode_text};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use std::sync::Arc;
+
+/// What was counted of a block or part.
+#[derive(Debug)]
+pub(super) struct AttributeCounts {
+    columns: Vec<Counted>,
+    messages: Counted,
+}
+
+/// One column.
+#[derive(Debug)]
+struct Counted {
+    column: u32,
+    holds: Holds,
+    table: Option<Arc<BytesTable>>,
+    /// By code of the table.
+    codes: Tally,
+    /// By encoded value; the tally's code is the number of the value.
+    numbers: HashMap<Vec<u8>, u32, RandomState>,
+    numbered: Tally,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone)]
+enum Holds {
+    StatusMessages,
+    Attribute(ComparedField, AttributeType),
+    /// Rare keys with their values.
+    RareKeys,
+}
+
+/// Takes the spans of each slot that have a value.
+type Add<'a> = dyn FnMut(&ComparedField, &[u8], &[u64]) + 'a;
+
+impl AttributeCounts {
+    /// Nothing counted yet.
+    pub(super) fn new(dictionaries: &impl Dictionaries) -> Result<Self, SegmentError> {
+        let owner = AttributeOwner::Span;
+        let mut columns = Vec::new();
+        for (column, told) in dictionaries.all_columns(owner) {
+            let holds = match told {
+                Some((key, kind)) => Holds::Attribute(ComparedField::SpanAttribute(key), kind),
+                None => Holds::RareKeys,
+            };
+            columns.push(Counted::new(column, holds, dictionaries.attribute_table(owner, column)?));
+        }
+        let table = dictionaries.status_message_table()?;
+        Ok(Self { columns, messages: Counted::new(0, Holds::StatusMessages, table) })
+    }
+
+    /// Counts the rows of a granule or part.
+    pub(super) fn count(
+        &mut self,
+        columns: &impl Columns,
+        slots: &[u32],
+    ) -> Result<(), SegmentError> {
+        for counted in &mut self.columns {
+            if let Some((cells, rows)) = columns.stored_cells(counted.column)? {
+                let slot = |row: &u32| slots.get(cast::index(*row)).copied().unwrap_or(NOT_COUNTED);
+                let slots: Vec<u32> = rows.iter().map(slot).collect();
+                counted.count(&cells, &slots);
+            }
+        }
+        self.messages.count(&columns.status_messages()?, slots);
+        Ok(())
+    }
+
+    /// Hands out what was counted. `classes`: by class, the spans of each slot.
+    pub(super) fn add(
+        &self,
+        dictionaries: &impl Dictionaries,
+        classes: &[Vec<u64>],
+        add: &mut Add<'_>,
+    ) -> Result<(), SegmentError> {
+        self.messages.add(add);
+        for counted in &self.columns {
+            counted.add(add);
+            if classes.is_empty() {
+                continue;
+            }
+            let Some(told) = dictionaries.class_cells(counted.column)? else { continue };
+            let Some(values) = told.values.map(Cells::from) else { continue };
+            for (source, counts) in told.sources.iter().zip(classes) {
+                if let Source::Fixed(place) = source
+                    && super::is_any(counts)
+                    && let Some((field, value)) = counted.value(&values, cast::index(*place))
+                {
+                    add(&field, &value, counts);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Counted {
+    fn new(column: u32, holds: Holds, table: Option<Arc<BytesTable>>) -> Self {
+        let (codes, numbered) = (Tally::default(), Tally::default());
+        Self { column, holds, table, codes, numbers: HashMap::default(), numbered }
+    }
+
+    /// Counts cells, each in its slot.
+    fn count(&mut self, cells: &Cells<'_>, slots: &[u32]) {
+        match cells {
+            Cells::Coded(codes) => self.codes.add(slots, codes),
+            Cells::Local(column) => {
+                let mut numbers: Vec<Option<u32>> = vec![None; column.table.len()];
+                for (&code, &slot) in column.codes.iter().zip(slots) {
+                    let Some(number) = numbers.get_mut(cast::index(code)) else { continue };
+                    if slot != NOT_COUNTED {
+                        let number = *number
+                            .get_or_insert_with(|| self.number(column.table.get(code).to_vec()));
+                        self.numbered.add_one(slot, number);
+                    }
+                }
+            }
+            Cells::Empty(count) => self.each(std::iter::repeat_n((), *count), slots, |()| 0),
+            Cells::Bool(values) => self.each(values.iter(), slots, |it| u64::from(*it)),
+            Cells::Int(values) => self.each(values.iter(), slots, |it| it.cast_unsigned()),
+            Cells::Float(values) => self.each(values.iter(), slots, |it| it.to_bits()),
+        }
+    }
+
+    /// Counts values by their bits.
+    fn each<T>(&mut self, values: impl Iterator<Item = T>, slots: &[u32], bits: impl Fn(T) -> u64) {
+        let mut last = None;
+        for (value, &slot) in values.zip(slots).filter(|(_, slot)| **slot != NOT_COUNTED) {
+            let bits = bits(value);
+            let number = match last {
+                Some((known, number)) if known == bits => number,
+                _ => self.number(bits.to_le_bytes().to_vec()),
+            };
+            last = Some((bits, number));
+            self.numbered.add_one(slot, number);
+        }
+    }
+
+    /// The number of a value, by its bytes in a table or by its bits.
+    fn number(&mut self, bytes: Vec<u8>) -> u32 {
+        let next = cast::narrow(self.numbers.len());
+        *self.numbers.entry(bytes).or_insert(next)
+    }
+
+    fn add(&self, add: &mut Add<'_>) {
+        let by_code = self.codes.by_code();
+        let table = self.table.iter().flat_map(|table| table.iter());
+        for (entry, counts) in table.zip(&by_code).filter(|(_, counts)| super::is_any(counts)) {
+            if let Some((field, value)) = self.of_entry(entry) {
+                add(&field, &value, counts);
+            }
+        }
+        let by_number = self.numbered.by_code();
+        for (bytes, &number) in &self.numbers {
+            let found = self.of_bits(bytes).or_else(|| self.of_entry(bytes));
+            if let (Some((field, value)), Some(counts)) =
+                (found, by_number.get(cast::index(number)))
+            {
+                add(&field, &value, counts);
+            }
+        }
+    }
+
+    /// The value of an entry of a table.
+    fn of_entry(&self, entry: &[u8]) -> Option<(ComparedField, Vec<u8>)> {
+        Some(match &self.holds {
+            Holds::StatusMessages => {
+                let text = std::str::from_utf8(entry).unwrap_or_default();
+                (ComparedField::StatusMessage, encode_text(text))
+            }
+            Holds::Attribute(field, kind) => {
+                (field.clone(), encode_ref(Entries::Typed(*kind).value(entry)?))
+            }
+            Holds::RareKeys => {
+                let (key, value) = overflow_entry(entry);
+                (ComparedField::SpanAttribute(key.to_owned()), encode_ref(value))
+            }
+        })
+    }
+
+    /// The value of the bits of a number; `None` where the column holds none.
+    fn of_bits(&self, bytes: &[u8]) -> Option<(ComparedField, Vec<u8>)> {
+        let Holds::Attribute(field, kind) = &self.holds else { return None };
+        let bits = u64::from_le_bytes(bytes.try_into().ok()?);
+        let value = match kind {
+            AttributeType::Empty => ValueRef::Empty,
+            AttributeType::Bool => ValueRef::Bool(bits != 0),
+            AttributeType::Int => ValueRef::Int(bits.cast_signed()),
+            AttributeType::Float => ValueRef::Float(f64::from_bits(bits)),
+            _ => return None,
+        };
+        Some((field.clone(), encode_ref(value)))
+    }
+
+    /// The value of a cell.
+    fn value(&self, cells: &Cells<'_>, place: usize) -> Option<(ComparedField, Vec<u8>)> {
+        let bits = match cells {
+            Cells::Coded(codes) => {
+                let (table, code) = (self.table.as_ref()?, *codes.get(place)?);
+                let is_known = cast::index(code) < table.len();
+                return is_known.then(|| self.of_entry(table.get(code))).flatten();
+            }
+            Cells::Local(column) => {
+                let code = *column.codes.get(place)?;
+                let is_known = cast::index(code) < column.table.len();
+                return is_known.then(|| self.of_entry(column.table.get(code))).flatten();
+            }
+            Cells::Empty(_) => 0,
+            Cells::Bool(values) => u64::from(*values.get(place)?),
+            Cells::Int(values) => values.get(place)?.cast_unsigned(),
+            Cells::Float(values) => values.get(place)?.to_bits(),
+        };
+        self.of_bits(&bits.to_le_bytes())
+    }
+}
