@@ -9,6 +9,7 @@ use super::columns::Asked;
 use super::columns::count::Counter;
 use super::columns::sides::Sides;
 use super::compare::Comparison;
+use super::exemplars;
 use super::finder;
 use super::pushdown;
 use crate::cursor::Cursor;
@@ -85,6 +86,7 @@ impl QueryService {
             tenant,
             query: &request.query,
             buckets: request.buckets,
+            exemplars: request.exemplars,
             evaluation: Warnings::default(),
             answer: TraceqlSeries::default(),
         };
@@ -128,6 +130,7 @@ struct Run<'a> {
     tenant: &'a TenantId,
     query: &'a Checked,
     buckets: Buckets,
+    exemplars: usize,
     evaluation: Warnings,
     answer: TraceqlSeries,
 }
@@ -178,7 +181,10 @@ impl Run<'_> {
             // Nothing matched: zero in every bucket.
             let _ = cells.at(Vec::new(), 0);
         }
-        Ok(eval::ordered(cells.into_series(function, &self.buckets, unit)))
+        let mut series = cells.into_series(function, &self.buckets, unit);
+        let (asked, exemplars) = ((self.query, query), (&self.buckets, self.exemplars));
+        exemplars::add(self.service, self.tenant, asked, exemplars, &mut series).await?;
+        Ok(eval::ordered(series))
     }
 
     fn add_scanned(&mut self, scanned: ScanCounts) {

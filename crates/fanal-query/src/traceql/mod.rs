@@ -9,6 +9,7 @@ pub mod bounds;
 mod cells;
 mod columns;
 mod compare;
+mod exemplars;
 pub mod finder;
 mod leaf;
 pub mod metrics;

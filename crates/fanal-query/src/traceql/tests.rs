@@ -420,3 +420,28 @@ async fn a_search_that_stops_at_its_limit_says_so_and_goes_on() {
     let rest = service.traceql_search(&tenant, search(first.next)).expect("valid").finish().await;
     assert_eq!(positions(&rest.expect("answers")), positions(&all)[1..]);
 }
+
+#[tokio::test]
+async fn exemplars_are_spans_of_their_series() {
+    let mut dice = Dice(7);
+    let batch = traces(&mut dice);
+    let service = service(&batch).await;
+    let all = eval::Trace::of_batch(&IndexedBatch::new(Arc::new(batch)).expect("valid"));
+    let buckets = Buckets::of_range(START, START + 110_000_000_000, 10_000_000_000).expect("range");
+    let (query, _) = compile("{ } | count_over_time() by (name)").expect("a query");
+    let request = TraceqlMetrics { query, buckets, exemplars: 10 };
+    let found = service.traceql_metrics(&TenantId::default_tenant(), request).await.expect("found");
+    let mut count = 0;
+    for series in &found.series {
+        let Some((_, name)) = series.labels.first() else { panic!("no label") };
+        for exemplar in &series.exemplars {
+            let trace = all.iter().find(|trace| trace.trace_id == exemplar.trace_id);
+            let mut spans = trace.expect("a trace").spans.iter();
+            let is_own =
+                |span: &eval::Span| span.start == exemplar.time && eval::text(name) == span.name;
+            assert!(spans.any(is_own), "{exemplar:?} of {:?}", series.labels);
+            count += 1;
+        }
+    }
+    assert!((1..=10).contains(&count), "{count} exemplars");
+}

@@ -68,6 +68,20 @@ fn expression(
     }
 }
 
+/// Adds exemplars of these traces to the series of a pipeline, up to so many.
+pub fn exemplars(
+    query: &Checked,
+    pipeline: &MetricsPipeline,
+    traces: &[Trace],
+    buckets: &Buckets,
+    count: usize,
+    series: &mut [Series],
+) {
+    let state = State { query, warnings: &mut Warnings::default() };
+    let counted = Run { traces, buckets, exemplars: count, state }.counted(pipeline);
+    add_exemplars(series, pipeline, &observations(pipeline, &counted), count, buckets);
+}
+
 /// One evaluation.
 pub(super) struct Run<'a> {
     pub(super) traces: &'a [Trace],
@@ -105,6 +119,16 @@ impl Observation<'_> {
     }
 }
 
+fn observations<'a>(query: &MetricsPipeline, counted: &[Counted<'a>]) -> Vec<Observation<'a>> {
+    let argument = query.aggregate.function.argument();
+    let observe = |counted: &Counted<'a>| Observation {
+        counted: *counted,
+        labels: labels(&query.aggregate.by, &counted.context()),
+        value: argument.map_or(Value::Nil, |field| counted.context().field(&field.item)),
+    };
+    counted.iter().map(observe).collect()
+}
+
 impl<'a> Run<'a> {
     /// The spans of a pipeline that start within a bucket, however they are grouped.
     fn counted(&mut self, query: &MetricsPipeline) -> Vec<Counted<'a>> {
@@ -130,13 +154,7 @@ impl<'a> Run<'a> {
         if let MetricsFunction::Compare(arguments) = &aggregate.function {
             return compare::series(self, arguments, &counted);
         }
-        let argument = aggregate.function.argument();
-        let observe = |counted: &Counted<'a>| Observation {
-            counted: *counted,
-            labels: labels(&aggregate.by, &counted.context()),
-            value: argument.map_or(Value::Nil, |field| counted.context().field(&field.item)),
-        };
-        let observations: Vec<Observation<'_>> = counted.iter().map(observe).collect();
+        let observations = observations(query, &counted);
         let mut series: Vec<Series> = groups(&observations)
             .into_iter()
             .flat_map(|group| self.function(&aggregate.function, &group))

@@ -22,7 +22,7 @@ use crate::check::Checked;
 pub use aggregate::aggregate_of;
 pub use compare::{TOP_DEFAULT, compared_labels, is_selected};
 pub use exemplar::{EXEMPLARS_MAX, exemplar_count};
-pub use metrics::{combined, metrics};
+pub use metrics::{combined, exemplars, metrics};
 pub use output::{SpanOutput, field, fields, span_output};
 pub use pipeline::{Spanset, matched, search};
 pub use series::{Exemplar, Label, NAME_KEY, Series, label_value, ordered, text};

@@ -89,8 +89,8 @@ impl Buckets {
 
     /// The bucket that a time lies in.
     pub fn bucket_of(&self, time: u64) -> Option<usize> {
-        let past = i128::from(time) - self.start - 1;
-        let bucket = usize::try_from(past.div_euclid(i128::from(self.step))).ok()?;
+        let past = u64::try_from(i128::from(time) - self.start - 1).ok()?;
+        let bucket = usize::try_from(past / self.step).ok()?;
         (bucket < self.count).then_some(bucket)
     }
 }

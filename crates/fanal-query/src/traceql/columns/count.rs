@@ -14,15 +14,47 @@ use fanal_traceql::eval::{Buckets, Label, label_value};
 use fanal_traceql::value::Value;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
 /// Most fields of `by()`.
 pub(in crate::traceql) const FIELDS_MAX: usize = 8;
 
 /// The numbers of the fields of a series.
-type Numbers = [u64; FIELDS_MAX];
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Numbers([u64; FIELDS_MAX]);
 
-type Counts = HashMap<(Numbers, usize), Cell, RandomState>;
+impl Hash for Numbers {
+    /// One number in place of eight, most of which are 0.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mix = |all: u64, number: &u64| (all.rotate_left(23) ^ number).wrapping_mul(ODD);
+        state.write_u64(self.0.iter().fold(0, mix));
+    }
+}
+
+/// What a call counts.
+#[derive(Debug, Default)]
+struct Counts {
+    places: HashMap<(Numbers, usize), usize, RandomState>,
+    cells: Vec<(Numbers, usize, Cell)>,
+    /// The cell that was counted in last: spans of a series follow one another.
+    last: usize,
+}
+
+impl Counts {
+    fn cell(&mut self, numbers: Numbers, bucket: usize) -> &mut Cell {
+        let is_last =
+            |(other, place, _): &(Numbers, usize, Cell)| (*other, *place) == (numbers, bucket);
+        if !self.cells.get(self.last).is_some_and(is_last) {
+            self.last = *self.places.entry((numbers, bucket)).or_insert_with(|| {
+                self.cells.push((numbers, bucket, Cell::default()));
+                self.cells.len() - 1
+            });
+        }
+        &mut self.cells[self.last].2
+    }
+}
 
 /// What is counted of a pipeline.
 #[derive(Debug)]
@@ -65,15 +97,15 @@ impl Counter {
     }
 
     fn count(&self, trace: &Whole<'_>, counts: &mut Counts) {
-        for place in self.program.matched(trace) {
+        self.program.each_matched(trace, &mut |place| {
             let Some(bucket) = self.buckets.bucket_of(trace.spans[place].start_unix_nanos) else {
-                continue;
+                return;
             };
             let mut numbers = Numbers::default();
-            for (number, (_, field)) in numbers.iter_mut().zip(&self.by) {
+            for (number, (_, field)) in numbers.0.iter_mut().zip(&self.by) {
                 *number = field.number(trace, place);
             }
-            let cell = counts.entry((numbers, bucket)).or_default();
+            let cell = counts.cell(numbers, bucket);
             cell.spans += 1;
             if let Some(field) = &self.measured {
                 let value = field.value(trace, place);
@@ -81,7 +113,7 @@ impl Counter {
                     cell.add_number(number, power_of(&value));
                 }
             }
-        }
+        });
     }
 
     /// Adds everything to the cells of an answer.
@@ -104,7 +136,7 @@ impl Counter {
         let label = |((field, place), &number): (&(Attribute, Field), &u64)| {
             Some((field.to_string(), label_value(place.of_number(number, values))?))
         };
-        let mut labels: Vec<Label> = self.by.iter().zip(numbers).filter_map(label).collect();
+        let mut labels: Vec<Label> = self.by.iter().zip(&numbers.0).filter_map(label).collect();
         if let (true, Some((first, _))) = (labels.is_empty(), self.by.first()) {
             labels.push((first.to_string(), Value::String("nil".to_owned())));
         }
@@ -136,7 +168,7 @@ impl TraceVisitor for Counter {
 
 impl Found {
     fn add(&mut self, counts: Counts) {
-        for ((numbers, bucket), cell) in counts {
+        for (numbers, bucket, cell) in counts.cells {
             if self.series.len() >= SERIES_MAX && !self.series.contains_key(&numbers) {
                 self.left_out += cell.spans;
                 continue;

@@ -58,7 +58,7 @@ impl TraceVisitor for Finder {
             let distinct = without_duplicates(trace.spans);
             let whole = Whole::new(distinct.as_deref().unwrap_or(trace.spans), &values);
             if let Some(position) = self.position(trace, &whole)
-                && !self.wanted.program.matched(&whole).is_empty()
+                && self.wanted.program.is_found(&whole)
             {
                 own.push(position);
             }

@@ -86,13 +86,22 @@ impl Program {
         }
     }
 
-    /// The spans that are found in a trace, however they are grouped.
-    pub(super) fn matched(&self, trace: &Whole<'_>) -> Vec<usize> {
+    /// Hands out the spans that are found in a trace, however they are grouped.
+    pub(super) fn each_matched(&self, trace: &Whole<'_>, take: &mut impl FnMut(usize)) {
         if let Some(test) = self.only_filter() {
-            return (0..trace.spans.len()).filter(|&place| test.holds(trace, place)).collect();
+            (0..trace.spans.len()).filter(|&place| test.holds(trace, place)).for_each(take);
+            return;
         }
         let marks = self.0.marks(trace);
-        (0..marks.len()).filter(|&place| marks[place]).collect()
+        (0..marks.len()).filter(|&place| marks[place]).for_each(take);
+    }
+
+    /// Whether any span is found in a trace.
+    pub(super) fn is_found(&self, trace: &Whole<'_>) -> bool {
+        match self.only_filter() {
+            Some(test) => (0..trace.spans.len()).any(|place| test.holds(trace, place)),
+            None => self.0.marks(trace).contains(&true),
+        }
     }
 }
 

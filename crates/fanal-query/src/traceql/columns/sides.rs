@@ -91,15 +91,15 @@ impl TraceVisitor for Sides {
             }
             let distinct = without_duplicates(trace.spans);
             let whole = Whole::new(distinct.as_deref().unwrap_or(trace.spans), &values);
-            for place in self.program.matched(&whole) {
+            self.program.each_matched(&whole, &mut |place| {
                 let start = whole.spans[place].start_unix_nanos;
-                let Some(bucket) = self.buckets.bucket_of(start) else { continue };
+                let Some(bucket) = self.buckets.bucket_of(start) else { return };
                 let is_selected = self.is_selected(&whole, place);
                 for (number, field) in self.fields.iter().enumerate() {
                     let value = field.number(&whole, place);
                     *counts.entry((number, value, is_selected, bucket)).or_default() += 1;
                 }
-            }
+            });
         }
         drop(values);
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);

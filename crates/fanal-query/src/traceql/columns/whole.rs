@@ -57,8 +57,29 @@ pub(super) fn order(span: &WalkedSpan) -> (u64, fanal_model::SpanId) {
     (span.start_unix_nanos, span.span_id)
 }
 
+/// Traces of more spans are not looked at for whether ids may repeat.
+const SKETCHED_MAX: usize = 128;
+
+/// Whether two spans may have one id: a sketch that is seldom wrong on small traces.
+fn may_repeat(spans: &[WalkedSpan]) -> bool {
+    if spans.len() > SKETCHED_MAX {
+        return true;
+    }
+    let mut seen = [0_u64; 128];
+    spans.iter().any(|span| {
+        let [.., high, low] = span.span_id.0;
+        let (word, bit) = (usize::from(high & 127), 1 << (low & 63));
+        let is_seen = seen[word] & bit != 0;
+        seen[word] |= bit;
+        is_seen
+    })
+}
+
 /// Without exact duplicates; `None` where there are none.
 pub(super) fn without_duplicates(spans: &[WalkedSpan]) -> Option<Vec<WalkedSpan>> {
+    if !may_repeat(spans) {
+        return None;
+    }
     let mut ids: Vec<(fanal_model::SpanId, usize)> =
         spans.iter().enumerate().map(|(place, span)| (span.span_id, place)).collect();
     ids.sort_unstable();
