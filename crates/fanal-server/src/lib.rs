@@ -35,4 +35,5 @@ pub use operations::resident_bytes;
 pub use questions::Questions;
 pub use serve::serve;
 pub use state::{Readiness, ServerState};
+pub use tempo::TempoSettings;
 pub use zipkin::ZipkinSettings;

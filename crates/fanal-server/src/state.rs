@@ -6,6 +6,7 @@ use crate::native::import;
 use crate::native::types::{Consumer, Listener};
 use crate::operations::http_counters::HttpCounters;
 use crate::refusal::Refusal;
+use crate::tempo::TempoSettings;
 use crate::zipkin::ZipkinSettings;
 use fanal_base::{Clock, ErrorKind, cast};
 use fanal_model::TraceId;
@@ -54,6 +55,8 @@ pub struct ServerState {
     pub limits: Limits,
     /// Zipkin's query API.
     pub zipkin: ZipkinSettings,
+    /// Tempo's query API.
+    pub tempo: TempoSettings,
 }
 
 /// What handlers share.

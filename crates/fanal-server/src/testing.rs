@@ -1,10 +1,15 @@
 //! Tests of whole answers: a router over a store in memory, asked as a client would.
 
+mod stores;
+
+pub(crate) use stores::MuteStore;
+
 use crate::grpc::QUESTION_DOORS;
 use crate::limits::Limits;
 use crate::native::types::{Consumer, Listener};
 use crate::questions::Questions;
 use crate::state::{App, Readiness, ServerState};
+use crate::tempo::TempoSettings;
 use crate::zipkin::ZipkinSettings;
 use axum::body::{Body, to_bytes};
 use axum::{Router, http::Request};
@@ -79,6 +84,16 @@ impl Server {
 
     /// Over any store.
     pub(crate) fn over(store: Arc<dyn SpanStore>, limits: Limits) -> Self {
+        Self::set(store, limits, TempoSettings::default())
+    }
+
+    /// With a prefix of the paths of Tempo's API.
+    pub(crate) fn with_prefix(path_prefix: &str) -> Self {
+        let tempo = TempoSettings { path_prefix: path_prefix.to_owned() };
+        Self::set(Arc::new(MemoryStore::new()), Limits::default(), tempo)
+    }
+
+    fn set(store: Arc<dyn SpanStore>, limits: Limits, tempo: TempoSettings) -> Self {
         let clock = ManualClock::at(START + 1000 * MILLI);
         let readiness = Readiness::default();
         let pipeline = Arc::new(Pipeline::new(
@@ -103,6 +118,7 @@ impl Server {
                 autocomplete_keys: vec!["environment".into(), "region".into()],
                 ..ZipkinSettings::default()
             },
+            tempo,
         });
         let (router, zipkin) = (questions.router(), questions.zipkin_router());
         Self { clock, readiness, pipeline, questions, router, zipkin }

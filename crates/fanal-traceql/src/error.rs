@@ -87,22 +87,26 @@ impl TextError {
         let start = cast::index(self.span.start).min(text.len());
         let line_start =
             text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
-        let line = text.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
-        let column = located.position.map_or(0, |(_, column)| column - 1);
+        let text_line =
+            text.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
+        let before = located.position.map_or(0, |(_, column)| column - 1);
         // Of a long line only what stands around the place.
-        let skipped = column.saturating_sub(SHOWN_CHARACTERS_MAX / 2);
-        let shown: String = line.chars().skip(skipped).take(SHOWN_CHARACTERS_MAX).collect();
-        let end = cast::index(self.span.end).clamp(start, line_start + line.len());
+        let skipped = before.saturating_sub(SHOWN_CHARACTERS_MAX / 2);
+        let shown: String = text_line.chars().skip(skipped).take(SHOWN_CHARACTERS_MAX).collect();
+        let end = cast::index(self.span.end).clamp(start, line_start + text_line.len());
         let marked = text.get(start..end).map_or(1, |part| part.chars().count()).max(1);
-        let room = SHOWN_CHARACTERS_MAX.saturating_sub(column - skipped).max(1);
-        let mark = " ".repeat(column - skipped) + &"^".repeat(marked.min(room));
-        let place = located.position.map_or(0, |(line, _)| line).to_string();
-        let margin = " ".repeat(place.len());
+        let room = SHOWN_CHARACTERS_MAX.saturating_sub(before - skipped).max(1);
+        let mark = " ".repeat(before - skipped) + &"^".repeat(marked.min(room));
+        let (line, column) = located.position.unwrap_or_default();
+        let margin = " ".repeat(line.to_string().len());
         let help =
             self.help.as_ref().map(|help| format!("\n{margin} = {help}")).unwrap_or_default();
         let shown = shown.replace('\t', " ");
-        let Self { class, message, .. } = self;
-        format!("{}: {message}\n{place} | {shown}\n{margin} | {mark}{help}", class.as_str())
+        let (class, message) = (self.class.as_str(), &self.message);
+        // The place stands in words too: where only one line is shown, it is the first.
+        format!(
+            "{class} at line {line}, column {column}: {message}\n{line} | {shown}\n{margin} | {mark}{help}"
+        )
     }
 }
 

@@ -66,6 +66,7 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         limits: Limits::default(),
         zipkin: config.zipkin.clone(),
+        tempo: config.tempo.clone(),
     };
     // Pages of the UI send their test trace to the port that they came from.
     let same_origin = otlp_http_router(Arc::clone(&pipeline), &config.receivers);

@@ -90,6 +90,7 @@ where
 /// A refusal in gRPC's words.
 pub(crate) fn status(refusal: Refusal) -> Status {
     let code = match refusal.kind {
+        _ if refusal.is_late => Code::DeadlineExceeded,
         ErrorKind::Invalid => Code::InvalidArgument,
         ErrorKind::NotFound => Code::NotFound,
         ErrorKind::Overloaded => Code::ResourceExhausted,

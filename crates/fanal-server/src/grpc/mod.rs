@@ -98,7 +98,7 @@ pub const QUESTION_DOORS: &[QuestionDoor] = &[
 ];
 
 fn tempo_routes(app: &Arc<App>) -> Router<Arc<App>> {
-    tempo::routes()
+    tempo::routes(&app.given.tempo)
         .layer(from_fn(answer::compress))
         .layer(from_fn_with_state(Arc::clone(app), http_counters::count))
 }

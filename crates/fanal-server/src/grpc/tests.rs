@@ -1,7 +1,8 @@
 //! The gRPC doors as clients see them, through the routers that the binary serves.
 
 use super::{QUESTION_DOORS, router};
-use crate::testing::{CHECKOUT, PING, START, Server};
+use crate::limits::Limits;
+use crate::testing::{CHECKOUT, MuteStore, PING, START, Server};
 use axum::Router;
 use axum::body::Body;
 use fanal_formats::otlp::protobuf::decode_request;
@@ -9,6 +10,8 @@ use fanal_wire::{Timestamp, api_v2, api_v3, expression, metrics, storage_v2, tem
 use http::Request;
 use http_body_util::BodyExt as _;
 use prost::Message;
+use std::sync::Arc;
+use std::time::Duration;
 use tower::ServiceExt as _;
 
 /// A door of a server.
@@ -379,4 +382,45 @@ async fn tempos_tags_are_streamed() {
     let cut = door.call::<tempo::SearchTagsResponse>(&path("SearchTags"), &few).await;
     assert_eq!((cut.code, cut.messages.len()), (0, 1), "{}", cut.words);
     assert!(cut.partial.starts_with("answer has the 1 keys"), "{}", cut.partial);
+}
+
+#[tokio::test]
+async fn tempos_series_are_as_many_as_were_asked_for() {
+    let server = Server::with_traces().await;
+    let door = Door::of(&server, "tempo").await;
+    let path = "tempopb.StreamingQuerier/MetricsQueryRange";
+    let asked = |max_series| tempo::QueryRangeRequest {
+        query: "{ } | count_over_time() by (name)".into(),
+        start: START - 10_000_000_000,
+        end: START + 10_000_000_000,
+        max_series,
+        ..Default::default()
+    };
+    let whole: tempo::QueryRangeResponse = door.one(path, &asked(0)).await;
+    assert_eq!((whole.series.len(), whole.status), (4, 0));
+    let metrics = whole.metrics.expect("metrics");
+    assert_eq!(metrics.completed_jobs, metrics.total_jobs);
+    let cut = door.call::<tempo::QueryRangeResponse>(path, &asked(3)).await;
+    assert_eq!((cut.messages[0].series.len(), cut.messages[0].status), (3, 1));
+    assert_eq!(cut.partial, "answer has 3 of 4 series, as many as were asked for");
+}
+
+#[tokio::test]
+async fn tempos_calls_say_why_there_is_no_answer() {
+    let check = async |store: MuteStore, code: u16| {
+        let limits = Limits { question_timeout: Duration::from_millis(1), ..Limits::default() };
+        let server = Server::over(Arc::new(store), limits);
+        let door = Door::of(&server, "tempo").await;
+        let path = |call: &str| format!("tempopb.StreamingQuerier/{call}");
+        let search = tempo::SearchRequest { query: "{ }".into(), ..Default::default() };
+        let called = door.call::<tempo::SearchResponse>(&path("Search"), &search).await;
+        assert_eq!((called.code, called.messages.len()), (code, 0), "{}", called.words);
+        let query = "{ } | rate()".into();
+        let metrics = tempo::QueryInstantRequest { query, start: START - 1, end: START };
+        let path = path("MetricsQueryInstant");
+        let called = door.call::<tempo::QueryInstantResponse>(&path, &metrics).await;
+        assert_eq!(called.code, code, "{}", called.words);
+    };
+    check(MuteStore::Unavailable, 14).await;
+    check(MuteStore::Silent, 4).await;
 }

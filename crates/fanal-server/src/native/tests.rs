@@ -1,12 +1,9 @@
 //! The native API as a client sees it.
 
 use crate::limits::Limits;
-use crate::testing::{CHECKOUT, PING, START, Server, ping};
-use fanal_model::{IndexedBatch, SpanBatch, TraceId};
-use fanal_storage::{
-    AggregateSpans, FindTraces, FoundTraces, MemoryStore, Operation, Projection, SpanAggregates,
-    SpanStore, StoreFuture, StoreStats, TenantId, TraceSpans,
-};
+use crate::testing::{CHECKOUT, MuteStore, PING, START, Server, ping};
+use fanal_model::IndexedBatch;
+use fanal_storage::MemoryStore;
 use http::StatusCode;
 use serde_json::json;
 use std::sync::Arc;
@@ -327,7 +324,7 @@ async fn answers_have_a_size_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn slow_questions_end() {
-    let server = Server::over(Arc::new(SilentStore), Limits::default());
+    let server = Server::over(Arc::new(MuteStore::Silent), Limits::default());
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
     let message = "question took longer than the limit of 60 s";
     for path in ["/services", "/search", "/trace/abc", "/status"] {
@@ -392,55 +389,4 @@ async fn a_search_without_a_match_tells_what_it_looked_at() {
     let found = server.get_json(&path).await;
     assert_eq!(found["traces"], json!([]));
     assert!(found["scanned"]["spans"].is_u64());
-}
-
-/// A store that never answers.
-#[derive(Debug)]
-struct SilentStore;
-
-fn silence<'a, T: Send + 'a>() -> StoreFuture<'a, T> {
-    Box::pin(std::future::pending())
-}
-
-impl SpanStore for SilentStore {
-    fn append<'a>(&'a self, _: &'a TenantId, _: SpanBatch) -> StoreFuture<'a, ()> {
-        silence()
-    }
-
-    fn find_traces<'a>(&'a self, _: &'a TenantId, _: FindTraces) -> StoreFuture<'a, FoundTraces> {
-        silence()
-    }
-
-    fn aggregate<'a>(
-        &'a self,
-        _: &'a TenantId,
-        _: AggregateSpans,
-    ) -> StoreFuture<'a, SpanAggregates> {
-        silence()
-    }
-
-    fn traces<'a>(
-        &'a self,
-        _: &'a TenantId,
-        _: &'a [TraceId],
-        _: Projection,
-    ) -> StoreFuture<'a, Vec<TraceSpans>> {
-        silence()
-    }
-
-    fn services<'a>(&'a self, _: &'a TenantId) -> StoreFuture<'a, Vec<String>> {
-        silence()
-    }
-
-    fn operations<'a>(&'a self, _: &'a TenantId, _: &'a str) -> StoreFuture<'a, Vec<Operation>> {
-        silence()
-    }
-
-    fn stats<'a>(&'a self, _: &'a TenantId) -> StoreFuture<'a, StoreStats> {
-        silence()
-    }
-
-    fn shutdown(&self) -> StoreFuture<'_, ()> {
-        silence()
-    }
 }

@@ -5,7 +5,7 @@ use crate::jaeger::adjust::ids_of_their_own;
 use crate::refusal::Refusal;
 use fanal_base::{ErrorKind, cast};
 use fanal_model::resource::UNKNOWN_SERVICE;
-use fanal_model::{BytesTable, IndexedBatch, Resource, Value};
+use fanal_model::{BytesTable, IndexedBatch, Resource, SpanBatch, Value};
 use fanal_query::Trace;
 use std::sync::Arc;
 
@@ -27,6 +27,11 @@ pub(super) fn spans(trace: &Trace) -> Result<IndexedBatch, Refusal> {
         }
         batch.resources.table = table;
     }
+    indexed(batch, trace)
+}
+
+/// Spans of a trace, ready to be written.
+pub(super) fn indexed(batch: SpanBatch, trace: &Trace) -> Result<IndexedBatch, Refusal> {
     IndexedBatch::new(Arc::new(batch)).map_err(|error| {
         tracing::error!("preparing trace {} for Grafana failed: {error}", trace.trace_id);
         Refusal::new(ErrorKind::Internal, "preparing the trace failed; the log says why")

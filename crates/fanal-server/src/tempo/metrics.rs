@@ -2,7 +2,7 @@
 
 use super::answers::{Answer, Notes};
 use super::form::{Form, NANOS_PER_SECOND, moment};
-use super::search::label;
+use super::search::{jobs, label};
 use crate::answer::{self, JSON};
 use crate::refusal::Refusal;
 use crate::state::App;
@@ -138,7 +138,18 @@ pub(super) fn looked_at(answer: &TraceqlSeries) -> wire::SearchMetrics {
     wire::SearchMetrics {
         inspected_traces: cast::narrow(cast::size(answer.inspected_traces)),
         inspected_spans: answer.inspected_spans,
-        ..wire::SearchMetrics::default()
+        ..jobs(&answer.scanned, true)
+    }
+}
+
+/// Leaves out what is beyond the number of series that was asked for; 0 is any number.
+pub(super) fn cut(series: &mut Vec<wire::TimeSeries>, series_max: usize, notes: &mut Notes) {
+    if series_max > 0 && series.len() > series_max {
+        let count = series.len();
+        notes
+            .partial
+            .push(format!("answer has {series_max} of {count} series, as many as were asked for"));
+        series.truncate(series_max);
     }
 }
 
@@ -173,4 +184,38 @@ fn exemplar(of: &Exemplar) -> wire::Exemplar {
 
 fn millis(nanos: u64) -> i64 {
     i64::try_from(nanos / 1_000_000).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fanal_model::TraceId;
+    use serde_json::json;
+
+    #[test]
+    fn exemplars_lead_to_their_traces() {
+        let buckets = Buckets::of_range(2_000_000_000, 3_000_000_000, 1_000_000_000);
+        let series = Series {
+            labels: vec![("p".to_owned(), Value::Float(0.5))],
+            samples: vec![None, Some(1.5)],
+            exemplars: vec![Exemplar {
+                trace_id: TraceId([0x1a; 16]),
+                fields: vec![("kind".to_owned(), Value::String("server".to_owned()))],
+                value: 0.25,
+                time: 2_400_000_000,
+            }],
+        };
+        let written = time_series(&series, &buckets.expect("a range"));
+        let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+        let expect = json!({
+            "labels": [{"key": "p", "value": {"doubleValue": 0.5}}],
+            "samples": [{"timestampMs": "3000", "value": 1.5}],
+            "exemplars": [{
+                "labels": [text("kind", "server"), text("trace:id", &"1a".repeat(16))],
+                "value": 0.25,
+                "timestampMs": "2400",
+            }],
+        });
+        assert_eq!(serde_json::to_value(&written).expect("JSON"), expect);
+    }
 }

@@ -12,6 +12,7 @@ use fanal_query::traceql::search::TRACES_MAX;
 use fanal_query::traceql::{
     TraceqlFound, TraceqlSearch, TraceqlSearching, TraceqlSet, TraceqlTrace,
 };
+use fanal_storage::ScanCounts;
 use fanal_traceql::compile;
 use fanal_traceql::eval::{SpanOutput, text};
 use fanal_traceql::value::Value;
@@ -144,7 +145,7 @@ pub(super) async fn search(State(app): State<Arc<App>>, uri: Uri, headers: Heade
     let notes = with_found(notes, &found);
     let message = SearchResponse {
         traces: traces(&found.traces, is_by_tags),
-        metrics: Some(metrics(&found)),
+        metrics: Some(metrics(&found, true)),
     };
     answers::message(&app, &headers, &message, &notes)
 }
@@ -157,11 +158,27 @@ pub(super) fn with_found(mut notes: Notes, found: &TraceqlFound) -> Notes {
     notes
 }
 
-/// What was looked at.
-pub(super) fn metrics(found: &TraceqlFound) -> SearchMetrics {
+/// What was looked at, by a search that is over or goes on.
+pub(super) fn metrics(found: &TraceqlFound, is_over: bool) -> SearchMetrics {
     SearchMetrics {
         inspected_traces: cast::narrow(cast::size(found.inspected_traces)),
         inspected_spans: found.inspected_spans,
+        ..jobs(&found.scanned, is_over)
+    }
+}
+
+/// Progress as clients show it, of jobs that are done: a job is a granule of the store. What is skipped is done only with
+/// the whole question, which is a job too.
+pub(super) fn jobs(scanned: &ScanCounts, is_over: bool) -> SearchMetrics {
+    let count = |number: u64| cast::narrow(cast::size(number));
+    let read = scanned.granules_read.min(scanned.granules_total);
+    SearchMetrics {
+        total_jobs: count(scanned.granules_total.saturating_add(1)),
+        completed_jobs: count(if is_over {
+            scanned.granules_total.saturating_add(1)
+        } else {
+            read
+        }),
         ..SearchMetrics::default()
     }
 }

@@ -16,7 +16,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
-use fanal_base::ErrorKind;
+use fanal_base::{ErrorKind, cast};
 use fanal_wire::tempo as wire;
 use fanal_wire::tempo::MetadataMetrics;
 use prost::Message;
@@ -46,10 +46,10 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route(&path("SearchTagValuesV2"), post(search_tag_values_v2))
 }
 
-/// Tempo has fewer codes: what is the server's fault is internal.
+/// Tempo has fewer codes: damage is the server's fault as any other.
 fn told(refusal: Refusal) -> Ended {
     let kind = match refusal.kind {
-        ErrorKind::Unavailable | ErrorKind::Corrupt => ErrorKind::Internal,
+        ErrorKind::Corrupt => ErrorKind::Internal,
         kind => kind,
     };
     Ended::Refused(Refusal { kind, ..refusal })
@@ -173,7 +173,7 @@ async fn find(State(app): State<Arc<App>>, request: Request) -> Response {
                 // What was found is final: clients keep the first that they hear of a trace.
                 let new = search::traces(&found.traces[sent..], is_by_tags);
                 (sent, last) = (found.traces.len(), Instant::now());
-                let metrics = search::metrics(found);
+                let metrics = search::metrics(found, false);
                 for traces in packets(new, Message::encoded_len) {
                     let metrics = Some(metrics.clone());
                     sender.send(wire::SearchResponse { traces, metrics }).await?;
@@ -182,7 +182,7 @@ async fn find(State(app): State<Arc<App>>, request: Request) -> Response {
         }
         let found = searching.into_found();
         let notes = search::with_found(notes, &found);
-        let metrics = search::metrics(&found);
+        let metrics = search::metrics(&found, true);
         let traces = search::traces(&found.traces, is_by_tags);
         let write = |traces| wire::SearchResponse { traces, metrics: Some(metrics.clone()) };
         send(traces, Message::encoded_len, write, notes, &sender).await
@@ -205,6 +205,7 @@ fn search_question(asked: wire::SearchRequest) -> Result<SearchQuestion, Refusal
 
 async fn metrics_query_range(State(app): State<Arc<App>>, request: Request) -> Response {
     let work = async move |asked: wire::QueryRangeRequest, sender| {
+        let asked_max = cast::index(asked.max_series);
         let question = MetricsQuestion::new(
             &metrics::Asked {
                 query: asked.query,
@@ -216,9 +217,10 @@ async fn metrics_query_range(State(app): State<Arc<App>>, request: Request) -> R
             app.given.clock.now_unix_nanos(),
         );
         let answered = question.map_err(told)?.ask(&app).await.map_err(told)?;
-        let (answer, buckets, notes) = answered;
-        let series: Vec<_> =
+        let (answer, buckets, mut notes) = answered;
+        let mut series: Vec<_> =
             answer.series.iter().map(|it| metrics::time_series(it, &buckets)).collect();
+        metrics::cut(&mut series, asked_max, &mut notes);
         let write = |series, (status, message)| wire::QueryRangeResponse {
             series,
             metrics: Some(metrics::looked_at(&answer)),

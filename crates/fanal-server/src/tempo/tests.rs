@@ -1,13 +1,15 @@
 //! Whole answers of Tempo's API.
 
+use super::TempoSettings;
 use crate::limits::Limits;
-use crate::testing::{Answer, CHECKOUT, Server};
+use crate::testing::{Answer, CHECKOUT, MuteStore, Server};
 use fanal_formats::otlp::protobuf::decode_request;
 use fanal_storage::MemoryStore;
 use fanal_wire::tempo::{SearchResponse, SearchTagsV2Response};
 use prost::Message as _;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 const JSON: &str = "application/json";
 const PROTOBUF: &str = "application/protobuf";
@@ -100,6 +102,13 @@ async fn absent_and_wrong_ids_are_told_apart() {
     check("/api/traces/abc?start=9&end=3", 400, "end 3 is not after start 9; swap them").await;
     let zero_padded = server.get_tempo("/api/traces/0000abc?start=1&end=3", JSON).await;
     assert_eq!(zero_padded.status, 200);
+    let part = escaped("/api/v2/traces/0af7651916cd43dd8448eb211c80319c?q={ name = \"charge\" }");
+    let found = get(&server, &part).await;
+    let message = "1 of 3 spans are asked for by q";
+    assert_eq!((&found["status"], &found["message"]), (&json!("PARTIAL"), &json!(message)));
+    assert_eq!(at(&found, "/trace/resourceSpans/0/scopeSpans/0/spans/0/name"), "charge");
+    let whole = get(&server, &escaped(&format!("{part}&keep_hierarchy=true&match_depth=1"))).await;
+    assert_eq!(whole["message"], "2 of 3 spans are asked for by q");
     let limits = Limits { answer_bytes_max: 50, ..Limits::default() };
     let server = Server::over(Arc::new(MemoryStore::new()), limits);
     server.send(crate::testing::checkout()).await;
@@ -290,4 +299,40 @@ async fn metrics_are_series_of_numbers() {
     check("query_range?q={ } | rate()&step=0", "step is 0").await;
     check("query_range?q={ } | rate()&start=1&end=80001&step=1", "10000").await;
     check("query_range?q={ } | rate()&start=tomorrow", "start is `tomorrow`").await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_answered_now_says_so() {
+    let check = async |store: MuteStore, status: u16, words: &str| {
+        let limits = Limits { question_timeout: Duration::from_millis(1), ..Limits::default() };
+        let server = Server::over(Arc::new(store), limits);
+        for path in [
+            "/api/search?q={ }",
+            "/api/traces/abc",
+            "/api/v2/traces/abc",
+            "/api/metrics/query?q={ } | rate()",
+            "/api/v2/search/tag/name/values",
+        ] {
+            let answer = server.get_tempo(&escaped(path), JSON).await;
+            assert_eq!(answer.status, status, "{path}");
+            assert!(answer.text().contains(words), "{path}: {}", answer.text());
+        }
+    };
+    check(MuteStore::Unavailable, 503, "it is stopping; retry later").await;
+    check(MuteStore::Silent, 504, "question took longer").await;
+}
+
+#[tokio::test]
+async fn paths_have_the_prefix_that_is_set() {
+    let parse = |text: &str| TempoSettings::parse_prefix(text).ok();
+    assert_eq!(parse("").as_deref(), Some(""));
+    assert_eq!(parse("/a/b-c/").as_deref(), Some("/a/b-c"));
+    for text in ["a", "//", "/a//b", "/{id}", "/a b"] {
+        assert_eq!(parse(text), None, "{text}");
+    }
+    let server = Server::with_prefix("/tempo");
+    let status = async |path: &str| server.get_tempo(path, "").await.status;
+    assert_eq!(status("/tempo/api/echo").await, 200);
+    assert_eq!(status("/api/echo").await, 404);
+    assert_eq!(status("/ready").await, 503);
 }

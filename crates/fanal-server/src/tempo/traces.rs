@@ -1,8 +1,9 @@
 //! A trace by its id, in the two forms that Tempo has had.
 
 use super::answers::{self, Answer, Notes, PROTOBUF, TempoRefusal, wants_protobuf};
+use super::excerpt::Excerpt;
 use super::form::Form;
-use super::{drawable, form};
+use super::{drawable, excerpt, form};
 use crate::answer::{self, JSON};
 use crate::limits::Limits;
 use crate::parameters::ApiPath;
@@ -59,12 +60,20 @@ pub(super) async fn v2(
     uri: Uri,
     headers: HeaderMap,
 ) -> Answer {
+    let excerpt = Excerpt::of_form(&Form::read(&uri)?)?;
     let trace = find(&app, &path.0, &uri).await?;
     let (limits, is_protobuf) = (app.given.limits, wants_protobuf(&headers));
     let work = move || {
-        let missing = trace.as_ref().map_or_else(String::new, |it| it.store_warnings.join("; "));
-        let spans = trace.as_deref().map(drawable::spans).transpose()?;
-        write(spans.as_ref(), missing, is_protobuf, &limits)
+        let mut missing = trace.as_ref().map_or_else(Vec::new, |it| it.store_warnings.clone());
+        let mut spans = trace.as_deref().map(drawable::spans).transpose()?;
+        if let (Some(excerpt), Some(trace), Some(all)) = (&excerpt, &trace, &spans) {
+            let rows = excerpt.rows(trace);
+            if rows.len() < all.len() {
+                missing.push(format!("{} of {} spans are asked for by q", rows.len(), all.len()));
+                spans = Some(drawable::indexed(excerpt::part(all.batch(), &rows), trace)?);
+            }
+        }
+        write(spans.as_ref(), missing.join("; "), is_protobuf, &limits)
     };
     let bytes = app.compute(work).await?;
     let media_type = if is_protobuf { PROTOBUF } else { JSON };

@@ -139,7 +139,11 @@ fn places_are_those_of_the_text() {
     let error = compile(text).expect_err(text);
     assert_eq!(
         error.render(text).lines().collect::<Vec<_>>(),
-        ["invalid query: the argument of by() names no field of a span", "2 |  by(1)", "  |     ^",]
+        [
+            "invalid query at line 2, column 5: the argument of by() names no field of a span",
+            "2 |  by(1)",
+            "  |     ^",
+        ]
     );
     let text = "{ status = \"ok\" }";
     let error = compile(text).expect_err(text);

@@ -16,10 +16,13 @@ fn fails(text: &str) {
     }
 }
 
-/// The error as it is shown, without its first word and the text that it repeats.
+/// The error as it is shown, without the place in words, which the mark shows too.
 fn check_error(text: &str, expect: &[&str]) {
-    let error = parse(text).expect_err(text).render(text);
-    assert_eq!(error.lines().collect::<Vec<_>>(), expect, "{text}");
+    let error = parse(text).expect_err(text).located(text);
+    let (line, column) = error.position.expect("located");
+    let place = format!(" at line {line}, column {column}");
+    let shown = error.render(text).replacen(&place, "", 1);
+    assert_eq!(shown.lines().collect::<Vec<_>>(), expect, "{text}");
 }
 
 #[test]

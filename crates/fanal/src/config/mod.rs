@@ -15,7 +15,7 @@ use fanal_local::LocalConfig;
 use fanal_local::tier::BucketConfig;
 use fanal_pipeline::PipelineConfig;
 use fanal_receivers::ReceiversConfig;
-use fanal_server::ZipkinSettings;
+use fanal_server::{TempoSettings, ZipkinSettings};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -54,6 +54,7 @@ pub(crate) struct Config {
     pub(crate) storage: LocalConfig,
     pub(crate) object_store: BucketConfig,
     pub(crate) zipkin: ZipkinSettings,
+    pub(crate) tempo: TempoSettings,
 }
 
 impl Config {

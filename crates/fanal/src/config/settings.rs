@@ -3,6 +3,7 @@
 //! A new setting is one entry here and one field of [`Config`]; those of receivers follow from their list.
 
 mod kafka;
+mod questions;
 mod sampling;
 
 use super::{Config, LogFormat, Ports};
@@ -11,7 +12,7 @@ use fanal_local::tier::BucketConfig;
 use fanal_local::{LocalConfig, TenantConfig};
 use fanal_pipeline::PipelineConfig;
 use fanal_receivers::{RECEIVERS, Receiver, ReceiversConfig};
-use fanal_server::{QUESTION_DOORS, QuestionDoor, ZipkinSettings};
+use fanal_server::{QUESTION_DOORS, QuestionDoor, TempoSettings, ZipkinSettings};
 use fanal_storage::TenantId;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
@@ -106,6 +107,7 @@ impl Default for Config {
             storage: storage(),
             object_store: BucketConfig::default(),
             zipkin: ZipkinSettings::default(),
+            tempo: TempoSettings::default(),
         }
     }
 }
@@ -126,7 +128,8 @@ pub(crate) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     let doors = RECEIVERS.iter().map(Setting::of_door);
     let doors = doors.chain(QUESTION_DOORS.iter().map(Setting::of_question_door));
     let before = BEFORE_DOORS.iter().copied();
-    let behind = kafka::SETTINGS.iter().chain(BEHIND_DOORS).chain(sampling::SAMPLING);
+    let behind = kafka::SETTINGS.iter().chain(BEHIND_DOORS);
+    let behind = behind.chain(questions::SETTINGS).chain(sampling::SAMPLING);
     before.chain(doors).chain(behind.copied()).collect()
 });
 
@@ -337,27 +340,6 @@ const BEHIND_DOORS: &[Setting] = &[
         apply: Apply::Text(|config, text| {
             let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
             config.receivers.otlp.cors_allowed_origins = origins.map(str::to_owned).collect();
-            Ok(())
-        }),
-    },
-    Setting {
-        path: "zipkin.autocomplete_keys",
-        value_name: "KEYS",
-        default: "",
-        help: "Tags whose values Zipkin's search form offers, separated by commas",
-        apply: Apply::Text(|config, text| {
-            let keys = text.split(',').map(str::trim).filter(|key| !key.is_empty());
-            config.zipkin.autocomplete_keys = keys.map(str::to_owned).collect();
-            Ok(())
-        }),
-    },
-    Setting {
-        path: "zipkin.lens_dir",
-        value_name: "DIR",
-        default: "",
-        help: "Folder with the files of Zipkin's own UI (Lens), served under /zipkin/ on Zipkin's port",
-        apply: Apply::Text(|config, text| {
-            config.zipkin.lens_dir = (!text.is_empty()).then(|| text.into());
             Ok(())
         }),
     },
