@@ -47,14 +47,14 @@ def shown(value):
 
 
 class Server:
-    """A `fanal serve` on free ports, or on the ports of an earlier run of the same folder."""
+    """A `fanal serve`, or `demo`, on free ports or on the ports of an earlier run of the same folder."""
 
-    def __init__(self, folder, *flags, ports=None, waits=True):
+    def __init__(self, folder, *flags, ports=None, waits=True, command="serve"):
         folder = Path(folder)
         self.ready_file = folder / "ready.json"
         self.log = folder / "server.log"
         self.ready_file.unlink(missing_ok=True)
-        command = [os.environ["FANAL_BIN"], "serve", "--data-dir", str(folder / "data")]
+        command = [os.environ["FANAL_BIN"], command, "--data-dir", str(folder / "data")]
         command += ["--ready-file", str(self.ready_file), *flags]
         command += ["--ports", "ephemeral"] if ports is None else ports
         # Variables of the tests are no settings of the server.

@@ -56,11 +56,13 @@ impl MetricsQuestion {
         let buckets = match asked.step {
             None => Buckets::of_instant(start, end),
             Some(0) => Buckets::of_range(start, end, auto_step(start, end)),
+            Some(step) if covers(step, start, end) => Buckets::of_instant(start, end),
             Some(step) => Buckets::of_range(start, end, step),
         };
         let buckets = buckets.map_err(|error| Refusal::parameter("step", error.to_string()))?;
         let is_instant = asked.step.is_none();
-        let buckets = if is_instant { buckets } else { buckets.not_after(now_unix_nanos) };
+        let buckets =
+            if buckets.count() == 1 { buckets } else { buckets.not_after(now_unix_nanos) };
         let wanted = exemplar_count(&query.query().hints, Some(cast::size(asked.exemplars)));
         let exemplars = if is_instant { 0 } else { wanted };
         let warnings = warnings.into_iter().map(|warning| warning.message).collect();
@@ -94,6 +96,13 @@ impl MetricsQuestion {
         notes.partial.extend(answer.partial.iter().cloned());
         Ok((answer, buckets, notes))
     }
+}
+
+/// Whether a step is as wide as the range, but for a rounded second: then one bucket is asked for, which is the range as it is.
+/// Among multiples of such a step its end would lie in the future, and be left out.
+fn covers(step: u64, start: u64, end: u64) -> bool {
+    let range = end.saturating_sub(start);
+    step >= range - NANOS_PER_SECOND.min(range / 10)
 }
 
 /// `GET /api/metrics/query_range`
