@@ -10,6 +10,7 @@ pub mod duration;
 pub mod error;
 pub mod group_key;
 pub mod links;
+pub mod rates;
 pub mod service;
 pub mod summary;
 pub mod trace;

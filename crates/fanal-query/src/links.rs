@@ -149,8 +149,11 @@ impl QueryService {
 /// A walk that tells what Zipkin's rule looks at.
 fn zipkin_walk(start_min_unix_nanos: u64, start_max_unix_nanos: u64) -> WalkLinks {
     let mark = |key: &str| Mark { key: key.into(), unless: "false".into() };
-    let remote =
-        |it: RemoteServiceKey| RemoteKey { key: it.key.into(), is_of_callers: it.is_of_callers };
+    let remote = |it: RemoteServiceKey| RemoteKey {
+        key: it.key.into(),
+        is_of_callers: it.is_of_callers,
+        suffix_key: None,
+    };
     WalkLinks {
         start_min_unix_nanos,
         start_max_unix_nanos,
@@ -158,6 +161,7 @@ fn zipkin_walk(start_min_unix_nanos: u64, start_max_unix_nanos: u64) -> WalkLink
         // In the order of the bits that `zipkin` looks at.
         marks: vec![mark(ERROR_KEY), mark(SHARED_KEY)],
         lowers_names: true,
+        tells_times: false,
     }
 }
 

@@ -16,6 +16,7 @@ pub mod state;
 mod answer;
 mod cache;
 mod parameters;
+mod prometheus;
 mod questions;
 mod refusal;
 mod tempo;

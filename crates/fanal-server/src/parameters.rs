@@ -33,6 +33,18 @@ impl Parameters {
         Ok(Self(pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect()))
     }
 
+    /// Reads a form in a body, whose length was held to a limit.
+    pub(crate) fn read_form(body: &[u8]) -> Result<Self, Refusal> {
+        let unreadable = |error: &dyn std::fmt::Display| {
+            Refusal::invalid(format!("form is not readable: {error}"))
+        };
+        let text = std::str::from_utf8(body).map_err(|error| unreadable(&error))?;
+        let uri = Uri::try_from(format!("/?{text}")).map_err(|error| unreadable(&error))?;
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&uri)
+            .map_err(|error| unreadable(&error))?;
+        Ok(Self(pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect()))
+    }
+
     /// Reads the parameters of a native call, which knows only these.
     pub(crate) fn read_known(uri: &Uri, known: &[&str]) -> Result<Self, Refusal> {
         let parameters = Self::read(uri)?;

@@ -5,6 +5,7 @@ use crate::limits::{CACHED_SPAN_AGE_MAX_NANOS, CACHED_TRACE_AGE_MAX_NANOS, IMPOR
 use crate::native::import;
 use crate::native::types::{Consumer, Listener};
 use crate::operations::http_counters::HttpCounters;
+use crate::prometheus::RecentRates;
 use crate::refusal::Refusal;
 use crate::tempo::TempoSettings;
 use crate::zipkin::ZipkinSettings;
@@ -68,6 +69,7 @@ pub(crate) struct App {
     /// Copies of traces that are kept beyond retention.
     pub(crate) archive: TenantId,
     pub(crate) http_counters: HttpCounters,
+    pub(crate) recent_rates: RecentRates,
     /// Turns of files that are imported.
     pub(crate) imports: Arc<Semaphore>,
     started_unix_nanos: u64,
@@ -84,6 +86,7 @@ impl App {
             tenant: TenantId::default_tenant(),
             archive: TenantId::archive(),
             http_counters: HttpCounters::default(),
+            recent_rates: RecentRates::default(),
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
             started_unix_nanos: given.clock.now_unix_nanos(),
             questions: Semaphore::new(given.limits.questions_max),

@@ -166,10 +166,29 @@ impl Server {
 
     /// Asks Tempo's port, with the header `accept`.
     pub(crate) async fn get_tempo(&self, path: &str, accept: &str) -> Answer {
-        let door = QUESTION_DOORS.iter().find(|door| door.name == "tempo").expect("listed");
-        let router = self.questions.door(door).await;
         let request = Request::builder().uri(path).header("accept", accept).body(Body::empty());
-        answer_of(&router, request.expect("a request")).await
+        self.ask_door("tempo", request.expect("a request")).await
+    }
+
+    /// Asks Prometheus' port.
+    pub(crate) async fn get_prometheus(&self, path: &str) -> Answer {
+        let request = Request::builder().uri(path).body(Body::empty());
+        self.ask_door("prometheus", request.expect("a request")).await
+    }
+
+    /// Sends a form to Prometheus' port.
+    pub(crate) async fn post_prometheus(&self, path: &str, form: &str) -> Answer {
+        let request = Request::builder()
+            .method("POST")
+            .uri(path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(form.to_owned()));
+        self.ask_door("prometheus", request.expect("a request")).await
+    }
+
+    async fn ask_door(&self, name: &str, request: Request<Body>) -> Answer {
+        let door = QUESTION_DOORS.iter().find(|door| door.name == name).expect("listed");
+        answer_of(&self.questions.door(door).await, request).await
     }
 
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {

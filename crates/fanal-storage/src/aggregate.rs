@@ -7,6 +7,7 @@ use crate::error::StoreError;
 use crate::predicate::SpanCondition;
 use crate::request::ScanCounts;
 use fanal_model::{SpanRef, Value, ValueRef, nested};
+use std::num::NonZeroU64;
 
 /// Most keys that one aggregate groups by.
 pub const GROUP_KEYS_MAX: usize = 8;
@@ -16,6 +17,9 @@ pub const BUCKETS_MAX: u64 = 10_000;
 
 /// Powers of two from 2^0 to 2^64 nanoseconds: the counters of a duration histogram.
 pub const HISTOGRAM_COUNTERS: usize = 65;
+
+/// Counters of a histogram of doublings: 15 bounds, and one for all beyond them.
+pub const DOUBLING_COUNTERS: usize = 16;
 
 /// A question for numbers over spans: every condition must hold on a span, and it must start in the range.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +70,8 @@ pub enum Measure {
     Durations,
     /// How many durations lie in each power of two.
     DurationHistogram,
+    /// How many durations lie within so many nanoseconds, and within each doubling of them.
+    DurationDoublings(NonZeroU64),
 }
 
 /// Answer to [`AggregateSpans`].
@@ -119,6 +125,14 @@ pub enum Measured {
     /// Of [`Measure::DurationHistogram`]: counter `k` has the durations of at most 2^k nanoseconds that are in no
     /// counter before it.
     DurationHistogram(Box<[u64; HISTOGRAM_COUNTERS]>),
+    /// Of [`Measure::DurationDoublings`]: counter `k` has the durations of at most 2^k units that are in no counter before
+    /// it; the last has all others.
+    DurationDoublings {
+        /// The first bound, in nanoseconds.
+        unit_nanos: NonZeroU64,
+        /// The counters.
+        counters: Box<[u64; DOUBLING_COUNTERS]>,
+    },
 }
 
 impl AggregateSpans {
@@ -224,6 +238,13 @@ pub fn histogram_counter(duration_nanos: u64) -> usize {
     fanal_base::cast::index(bits)
 }
 
+/// The counter of a histogram of doublings that a duration belongs to.
+#[inline]
+pub fn doubling_counter(duration_nanos: u64, unit_nanos: NonZeroU64) -> usize {
+    // d ≤ u·2^k exactly where ⌈d/u⌉ ≤ 2^k.
+    histogram_counter(duration_nanos.div_ceil(unit_nanos.get())).min(DOUBLING_COUNTERS - 1)
+}
+
 impl Tally {
     /// A bucket without a span.
     pub fn new(bucket: u32, measures: &[Measure]) -> Self {
@@ -232,6 +253,10 @@ impl Tally {
             Measure::DurationHistogram => {
                 Measured::DurationHistogram(Box::new([0; HISTOGRAM_COUNTERS]))
             }
+            &Measure::DurationDoublings(unit_nanos) => Measured::DurationDoublings {
+                unit_nanos,
+                counters: Box::new([0; DOUBLING_COUNTERS]),
+            },
         };
         Self { bucket, spans: 0, measured: measures.iter().map(empty).collect() }
     }
@@ -261,6 +286,9 @@ impl Measured {
                 *max = nanos.max(*max);
             }
             Self::DurationHistogram(counters) => counters[histogram_counter(nanos)] += 1,
+            Self::DurationDoublings { unit_nanos, counters } => {
+                counters[doubling_counter(nanos, *unit_nanos)] += 1;
+            }
         }
     }
 
@@ -277,6 +305,10 @@ impl Measured {
             (Self::DurationHistogram(counters), Self::DurationHistogram(others)) => {
                 counters.iter_mut().zip(others.iter()).for_each(|(to, from)| *to += from);
             }
+            (
+                Self::DurationDoublings { counters, .. },
+                Self::DurationDoublings { counters: others, .. },
+            ) => counters.iter_mut().zip(others.iter()).for_each(|(to, from)| *to += from),
             // Tallies of one question have the same measures.
             _ => {}
         }
@@ -312,6 +344,22 @@ mod tests {
     }
 
     #[test]
+    fn durations_fall_into_doublings_of_a_unit() {
+        let unit = NonZeroU64::new(2_000_000).expect("not 0");
+        let check = |nanos: u64, expect: usize| {
+            assert_eq!(doubling_counter(nanos, unit), expect, "{nanos}");
+        };
+        check(0, 0);
+        check(2_000_000, 0);
+        check(2_000_001, 1);
+        check(4_000_000, 1);
+        check(4_000_001, 2);
+        check(2_000_000 << 14, 14);
+        check((2_000_000 << 14) + 1, 15);
+        check(u64::MAX, 15);
+    }
+
+    #[test]
     fn questions_beyond_the_limits_are_refused() {
         let plain = AggregateSpans {
             conditions: Vec::new(),
@@ -339,7 +387,8 @@ mod tests {
 
     #[test]
     fn tallies_merge_into_that_of_all_spans() {
-        let measures = [Measure::DurationHistogram, Measure::Durations];
+        let doublings = Measure::DurationDoublings(NonZeroU64::MIN);
+        let measures = [Measure::DurationHistogram, Measure::Durations, doublings];
         let of = |durations: &[u64]| {
             let mut tally = Tally::new(3, &measures);
             durations.iter().for_each(|&nanos| tally.add(nanos));

@@ -26,6 +26,8 @@ pub struct WalkLinks {
     pub marks: Vec<Mark>,
     /// Whether names are told in lower case.
     pub lowers_names: bool,
+    /// Whether starts and durations are told.
+    pub tells_times: bool,
 }
 
 /// A key that names the other side of a call.
@@ -35,6 +37,8 @@ pub struct RemoteKey {
     pub key: String,
     /// Whether it counts only for spans that call or send.
     pub is_of_callers: bool,
+    /// A key whose text, where it is not empty, is added behind a colon.
+    pub suffix_key: Option<String>,
 }
 
 /// A span has a mark where it has an attribute of this key.
@@ -63,6 +67,10 @@ pub struct LinkSpan {
     pub is_error: bool,
     /// Bit `i`: it has mark `i` of the question.
     pub marks: u8,
+    /// When it starts, nanoseconds since the Unix epoch; 0 unless asked for.
+    pub start_unix_nanos: u64,
+    /// How long it took; 0 unless asked for.
+    pub duration_nanos: u64,
 }
 
 /// Takes the traces of a walk. Called from several threads at the same time.
@@ -93,6 +101,11 @@ impl WalkLinks {
     /// The remote keys as keys of groups, whose values they have.
     pub fn remote_group_keys(&self) -> impl Iterator<Item = GroupKey> {
         self.remote_keys.iter().map(|it| GroupKey::SpanAttribute(it.key.clone()))
+    }
+
+    /// Their suffixes likewise.
+    pub fn suffix_group_keys(&self) -> impl Iterator<Item = Option<GroupKey>> {
+        self.remote_keys.iter().map(|it| it.suffix_key.clone().map(GroupKey::SpanAttribute))
     }
 
     /// The keys of marks likewise.
@@ -136,6 +149,14 @@ impl LinkNames {
         if name == UNKNOWN_SERVICE { 0 } else { self.number(name) }
     }
 
+    /// The number of a name with another behind a colon.
+    pub fn joined(&mut self, number: u32, suffix: u32) -> u32 {
+        let name =
+            |number: u32| self.names.get(fanal_base::cast::index(number)).map_or("", |it| it);
+        let name = format!("{}:{}", name(number), name(suffix));
+        self.number(&name)
+    }
+
     /// All names by number.
     pub fn into_names(self) -> Vec<String> {
         self.names
@@ -170,10 +191,17 @@ pub fn walk_spans<'a>(
 
 fn link_span(span: &SpanRef<'_>, request: &WalkLinks, names: &mut LinkNames) -> LinkSpan {
     let is_caller = span.kind().is_caller();
+    let text = |key: &GroupKey| key.value_of(span).map_or_else(String::new, |it| value_text(&it));
     let keys = request.remote_keys.iter().zip(request.remote_group_keys());
-    let counted = keys.filter(|(it, _)| is_caller || !it.is_of_callers);
-    let texts = counted.filter_map(|(_, key)| key.value_of(span));
-    let remote = texts.map(|value| value_text(&value)).find(|text| !text.is_empty());
+    let keys = keys.zip(request.suffix_group_keys());
+    let mut counted = keys.filter(|((it, _), _)| is_caller || !it.is_of_callers);
+    let remote = counted.find_map(|((_, key), suffix)| match names.number(&text(&key)) {
+        0 => None,
+        remote => match suffix.map_or(0, |key| names.number(&text(&key))) {
+            0 => Some(remote),
+            suffix => Some(names.joined(remote, suffix)),
+        },
+    });
     let has_mark = |(mark, key): (&Mark, GroupKey)| {
         key.value_of(span).is_some_and(|value| value_text(&value) != mark.unless)
     };
@@ -182,9 +210,11 @@ fn link_span(span: &SpanRef<'_>, request: &WalkLinks, names: &mut LinkNames) -> 
         span_id: span.span_id(),
         parent_span_id: span.parent_span_id(),
         service: names.service(span.service_name()),
-        remote_service: remote.map_or(0, |name| names.number(&name)),
+        remote_service: remote.unwrap_or(0),
         kind: span.kind(),
         is_error: span.status_code() == StatusCode::Error,
         marks: (0..).zip(marks).fold(0, |all, (bit, is_set)| all | u8::from(is_set) << bit),
+        start_unix_nanos: if request.tells_times { span.start_unix_nanos() } else { 0 },
+        duration_nanos: if request.tells_times { span.duration_nanos() } else { 0 },
     }
 }

@@ -8,7 +8,9 @@ use super::question::Question;
 use crate::guard::lock;
 use fanal_base::cast;
 use fanal_model::nested;
-use fanal_storage::aggregate::{GROUP_KEYS_MAX, HISTOGRAM_COUNTERS, groups_warning};
+use fanal_storage::aggregate::{
+    DOUBLING_COUNTERS, GROUP_KEYS_MAX, HISTOGRAM_COUNTERS, groups_warning,
+};
 use fanal_storage::{Measure, SpanAggregates, SpanGroup, StoreError, Tally};
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
@@ -128,8 +130,12 @@ impl<'q> Totals<'q> {
     fn add_place(&mut self, group: u32, bucket: u32) -> Result<usize, StoreError> {
         let place = self.tallies.len();
         let measured = self.measures.len() * ENTRY_BYTES;
-        let has_histogram = self.measures.contains(&Measure::DurationHistogram);
-        let histogram = if has_histogram { HISTOGRAM_COUNTERS * 8 } else { 0 };
+        let counters = |measure: &Measure| match measure {
+            Measure::Durations => 0,
+            Measure::DurationHistogram => HISTOGRAM_COUNTERS,
+            Measure::DurationDoublings(_) => DOUBLING_COUNTERS,
+        };
+        let histogram = self.measures.iter().map(counters).sum::<usize>() * size_of::<u64>();
         if let Some(group) = self.groups.get_mut(cast::index(group)) {
             let length = group.places.len().max(cast::index(bucket) + 1);
             let longer = (length - group.places.len()) * size_of::<u32>();

@@ -10,6 +10,7 @@ use fanal_storage::{
     GroupKey, Measure, SpanCondition,
 };
 use fanal_testkit::Random;
+use std::num::NonZeroU64;
 
 /// Where the clock of every run starts, nanoseconds since the Unix epoch.
 pub(crate) const START: u64 = 1_760_000_000_000_000_000;
@@ -134,10 +135,14 @@ pub(crate) fn aggregate(random: &mut Random, search: FindTraces) -> AggregateSpa
         start_max_unix_nanos: search.start_max_unix_nanos,
         step_nanos: (is_bounded && random.chance(0.5)).then_some(1_000_000_000),
         group_by: keys.into_iter().filter(|_| random.chance(0.3)).collect(),
-        measures: [Measure::Durations, Measure::DurationHistogram]
-            .into_iter()
-            .filter(|_| random.chance(0.5))
-            .collect(),
+        measures: [
+            Measure::Durations,
+            Measure::DurationHistogram,
+            Measure::DurationDoublings(NonZeroU64::MIN),
+        ]
+        .into_iter()
+        .filter(|_| random.chance(0.5))
+        .collect(),
         groups_max: 10_000,
     }
 }

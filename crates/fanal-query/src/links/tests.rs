@@ -29,6 +29,7 @@ fn random_trace(random: &mut Random) -> Vec<LinkSpan> {
             kind: random.pick(&SpanKind::ALL),
             is_error: random.chance(0.2),
             marks: if random.chance(0.1) { ERROR } else { 0 },
+            ..LinkSpan::default()
         };
         spans.push(span);
         if span.kind == SpanKind::Client && random.chance(0.5) {
@@ -187,8 +188,8 @@ fn spans(short: &[Short]) -> Vec<LinkSpan> {
         service,
         remote_service,
         kind,
-        is_error: false,
         marks,
+        ..LinkSpan::default()
     };
     short.iter().map(span).collect()
 }

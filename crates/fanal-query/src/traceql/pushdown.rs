@@ -196,6 +196,8 @@ fn add_tally(tally: &Tally, function: &MetricsFunction, cell: &mut Cell) {
                     *cell.powers.entry(power).or_default() += count;
                 }
             }
+            // Not asked for here.
+            Measured::DurationDoublings { .. } => {}
         }
     }
 }

@@ -20,7 +20,7 @@ mod tests;
 
 use crate::operations::http_counters;
 use crate::state::App;
-use crate::{answer, tempo};
+use crate::{answer, prometheus, tempo};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -92,13 +92,24 @@ pub const QUESTION_DOORS: &[QuestionDoor] = &[
         default_address: "127.0.0.1:3200",
         takes_spans: false,
         services: &[tempo::SERVICE],
-        routes: tempo_routes,
+        routes: |app| counted(app, tempo::routes(&app.given.tempo)),
+        elsewhere: (StatusCode::NOT_FOUND, "404 page not found\n"),
+    },
+    QuestionDoor {
+        name: "prometheus",
+        description: "Prometheus' query API over metrics from spans, as Grafana asks it",
+        setting: "prometheus.address",
+        default_address: "127.0.0.1:9090",
+        takes_spans: false,
+        services: &[],
+        routes: |app| counted(app, prometheus::routes()),
         elsewhere: (StatusCode::NOT_FOUND, "404 page not found\n"),
     },
 ];
 
-fn tempo_routes(app: &Arc<App>) -> Router<Arc<App>> {
-    tempo::routes(&app.given.tempo)
+/// Routes of HTTP, whose answers are compressed and counted.
+fn counted(app: &Arc<App>, routes: Router<Arc<App>>) -> Router<Arc<App>> {
+    routes
         .layer(from_fn(answer::compress))
         .layer(from_fn_with_state(Arc::clone(app), http_counters::count))
 }

@@ -215,6 +215,8 @@ fn write_bucket(tally: &Tally, step_nanos: Option<u64>) -> AggregateBucket {
                 };
                 bucket.histogram = Some(counters.map(write).collect());
             }
+            // Not among the words for measures.
+            Measured::DurationDoublings { .. } => {}
         }
     }
     bucket

@@ -11,6 +11,7 @@ use crate::aggregate::{
 use crate::predicate::SpanCondition;
 use fanal_base::cast;
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 /// The number of all spans.
 pub(super) fn all() -> AggregateSpans {
@@ -42,9 +43,13 @@ fn keys() -> Vec<GroupKey> {
     keys
 }
 
+fn doublings(unit_nanos: u64) -> Measure {
+    Measure::DurationDoublings(NonZeroU64::MIN.saturating_add(unit_nanos - 1))
+}
+
 /// What is asked of every stored state.
 pub(super) fn of_everything() -> Vec<AggregateSpans> {
-    let measures = vec![Measure::DurationHistogram, Measure::Durations];
+    let measures = vec![Measure::DurationHistogram, Measure::Durations, doublings(3)];
     let mut questions = vec![all(), AggregateSpans { measures: measures.clone(), ..all() }];
     questions.extend(keys().into_iter().map(|key| AggregateSpans { group_by: vec![key], ..all() }));
     let group_by = vec![GroupKey::Service, GroupKey::Name, GroupKey::Status];
@@ -70,7 +75,7 @@ pub(super) fn random(dice: &mut Dice, conditions: Vec<SpanCondition>) -> Aggrega
     let start_max_unix_nanos = if is_bounded { first.max(second) } else { u64::MAX };
     let step = if is_bounded { 1 + dice.below(20) } else { u64::MAX / (1 + dice.below(9_000)) };
     let mut measures = Vec::new();
-    for measure in [Measure::Durations, Measure::DurationHistogram] {
+    for measure in [Measure::Durations, Measure::DurationHistogram, doublings(5)] {
         if dice.one_in(3) {
             measures.push(measure);
         }
@@ -165,10 +170,17 @@ fn is_measure_between(found: &Measured, most: &Measured, least: &Measured) -> bo
             Measured::DurationHistogram(found),
             Measured::DurationHistogram(most),
             Measured::DurationHistogram(least),
-        ) => found
-            .iter()
-            .zip(most.iter().zip(least.iter()))
-            .all(|(found, (most, least))| (least..=most).contains(&found)),
+        ) => are_between(&**found, &**most, &**least),
+        (
+            Measured::DurationDoublings { counters: found, .. },
+            Measured::DurationDoublings { counters: most, .. },
+            Measured::DurationDoublings { counters: least, .. },
+        ) => are_between(&**found, &**most, &**least),
         _ => false,
     }
+}
+
+fn are_between(found: &[u64], most: &[u64], least: &[u64]) -> bool {
+    let bounds = most.iter().zip(least);
+    found.iter().zip(bounds).all(|(found, (most, least))| (least..=most).contains(&found))
 }

@@ -27,7 +27,9 @@ impl LinkKeeper {
         let show = |span: &LinkSpan| {
             let names = (name(span.service), name(span.remote_service));
             let ids = (span.span_id, span.parent_span_id);
-            format!("{ids:?} {names:?} {:?} {} {:b}", span.kind, span.is_error, span.marks)
+            let times = (span.start_unix_nanos, span.duration_nanos);
+            let told = (span.kind, span.is_error, span.marks);
+            format!("{ids:?} {names:?} {told:?} {times:?}")
         };
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let trace = |spans: &Vec<LinkSpan>| {
@@ -50,6 +52,7 @@ fn remotes(keys: &[&str]) -> Vec<RemoteKey> {
     let remote = |(place, key): (usize, &&str)| RemoteKey {
         key: (*key).to_owned(),
         is_of_callers: place % 2 == 1,
+        suffix_key: (place % 3 == 2).then(|| "user.id".to_owned()),
     };
     keys.iter().enumerate().map(remote).collect()
 }
@@ -61,6 +64,7 @@ pub(super) fn of_everything() -> Vec<WalkLinks> {
         remote_keys: remotes(&["absent", "k", "key 700", "é", "k"]),
         marks: vec![mark("k", "7"), mark("absent", ""), mark("key 1399", "")],
         lowers_names: true,
+        tells_times: true,
         ..all.clone()
     };
     let early = WalkLinks { start_max_unix_nanos: START + 20, ..all.clone() };
@@ -73,8 +77,9 @@ pub(super) fn random(dice: &mut Dice) -> WalkLinks {
     WalkLinks {
         start_min_unix_nanos: first.min(second),
         start_max_unix_nanos: first.max(second),
-        remote_keys: if dice.one_in(2) { remotes(&["k", "user.id"]) } else { Vec::new() },
+        remote_keys: if dice.one_in(2) { remotes(&["absent", "user.id", "k"]) } else { Vec::new() },
         marks: if dice.one_in(2) { vec![mark("k", "")] } else { Vec::new() },
         lowers_names: dice.one_in(2),
+        tells_times: dice.one_in(2),
     }
 }

@@ -16,6 +16,8 @@ use fanal_storage::links::value_text;
 use fanal_storage::{
     GroupKey, LinkNames, LinkSpan, LinkVisitor, StoreError, WalkLinks, WalkedLinks,
 };
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,10 +34,18 @@ struct Links<'a> {
 /// A walk compiled for a block or part.
 struct Compiled {
     told: Told,
-    /// Each with whether it counts only for spans that call.
-    remotes: Vec<(Attribute, bool)>,
+    remotes: Vec<Remote>,
     /// Each with the text that means that there is no mark.
     marks: Vec<(Attribute, String)>,
+}
+
+/// An attribute that names the other side.
+struct Remote {
+    attribute: Attribute,
+    suffix: Option<Attribute>,
+    is_of_callers: bool,
+    /// Numbers of names with a suffix, by both.
+    joined: HashMap<(u32, u32), u32, RandomState>,
 }
 
 /// Walks over what a tenant has at a moment.
@@ -97,10 +107,17 @@ impl Telling for Links<'_> {
         let attributes = |keys: &mut dyn Iterator<Item = GroupKey>| {
             keys.map(|key| Attribute::new(&key, dictionaries)).collect::<Result<Vec<_>, _>>()
         };
-        let remotes = attributes(&mut request.remote_group_keys())?;
-        let of_callers = request.remote_keys.iter().map(|it| it.is_of_callers);
-        let remotes = remotes.into_iter().zip(of_callers);
-        let remotes = remotes.filter(|(it, _)| !it.dimension.is_absent()).collect();
+        let mut remotes = Vec::new();
+        let keys = request.remote_group_keys().zip(request.suffix_group_keys());
+        for (remote, (key, suffix)) in request.remote_keys.iter().zip(keys) {
+            let attribute = Attribute::new(&key, dictionaries)?;
+            let suffix = suffix.map(|key| Attribute::new(&key, dictionaries)).transpose()?;
+            let suffix = suffix.filter(|suffix| !suffix.dimension.is_absent());
+            let (is_of_callers, joined) = (remote.is_of_callers, HashMap::default());
+            if !attribute.dimension.is_absent() {
+                remotes.push(Remote { attribute, suffix, is_of_callers, joined });
+            }
+        }
         let marks = attributes(&mut request.mark_group_keys())?;
         let unless = request.marks.iter().map(|mark| mark.unless.clone());
         Ok(Compiled { told, remotes, marks: marks.into_iter().zip(unless).collect() })
@@ -137,14 +154,14 @@ impl Telling for Links<'_> {
             }
         }
         let rows = spans.get_mut(before..).unwrap_or_default();
-        for (attribute, is_of_callers) in &mut compiled.remotes {
-            let number = |text: &str| lock(&self.names).number(text);
-            let told = attribute.told(columns, number)?;
-            for (span, &remote) in rows.iter_mut().zip(told.iter()) {
-                if span.remote_service == 0 && (span.kind.is_caller() || !*is_of_callers) {
-                    span.remote_service = remote;
-                }
+        if self.request.tells_times {
+            let (starts, durations) = (columns.starts()?, columns.durations(None)?);
+            for (span, times) in rows.iter_mut().zip(starts.iter().zip(durations.iter())) {
+                (span.start_unix_nanos, span.duration_nanos) = (*times.0, *times.1);
             }
+        }
+        for remote in &mut compiled.remotes {
+            remote.tell(columns, &self.names, rows)?;
         }
         for (bit, (attribute, unless)) in compiled.marks.iter_mut().enumerate() {
             if attribute.dimension.is_absent() {
@@ -170,6 +187,36 @@ fn told_span(service: u32, kind: u8, status: u8) -> LinkSpan {
         kind: SpanKind::from_code(kind),
         is_error: StatusCode::from_code(status) == StatusCode::Error,
         ..LinkSpan::default()
+    }
+}
+
+impl Remote {
+    /// Tells the other side of rows that no key before told it of.
+    fn tell(
+        &mut self,
+        columns: &impl Columns,
+        names: &Mutex<LinkNames>,
+        rows: &mut [LinkSpan],
+    ) -> Result<(), SegmentError> {
+        let number = |text: &str| lock(names).number(text);
+        let told = self.attribute.told(columns, number)?;
+        let suffixes = self.suffix.as_mut().map(|suffix| suffix.told(columns, number));
+        let suffixes = suffixes.transpose()?;
+        for (row, (span, &remote)) in rows.iter_mut().zip(told.iter()).enumerate() {
+            let is_asked = span.kind.is_caller() || !self.is_of_callers;
+            if remote == 0 || span.remote_service != 0 || !is_asked {
+                continue;
+            }
+            let suffix = suffixes.as_ref().and_then(|all| all.get(row)).copied().unwrap_or(0);
+            span.remote_service = match suffix {
+                0 => remote,
+                _ => *self
+                    .joined
+                    .entry((remote, suffix))
+                    .or_insert_with(|| lock(names).joined(remote, suffix)),
+            };
+        }
+        Ok(())
     }
 }
 
