@@ -8,6 +8,7 @@ mod dialects;
 mod report;
 mod screen;
 mod server;
+mod traceql;
 
 use anyhow::{Context, Result, bail};
 use report::{Goal, Report, Unit};
@@ -43,6 +44,8 @@ const GROUPS: [&str; 9] =
     ["idle", "grpc", "long", "http", "dialects", "acknowledged", "size", "screen", "questions"];
 /// Measured only where it is asked for: the questions once more, on what the last run with questions left behind.
 const AGAIN: &str = "again";
+/// Those by TraceQL alone.
+const TRACEQL: &str = "traceql";
 
 impl Options {
     /// Reads the flags, each with a value.
@@ -65,11 +68,17 @@ impl Options {
                 "--spans" => options.spans = number()?,
                 "--large-spans" => options.large_spans = number()?,
                 "--recordings" => options.recordings = Some(value.into()),
-                "--only" if value == AGAIN || GROUPS.contains(&value.as_str()) => {
+                "--only"
+                    if [GROUPS.as_slice(), &[AGAIN, TRACEQL]]
+                        .concat()
+                        .contains(&value.as_str()) =>
+                {
                     options.only = Some(value.clone());
                 }
                 "--only" => {
-                    bail!("there is no group `{value}`: expected one of {GROUPS:?} or `{AGAIN}`")
+                    bail!(
+                        "there is no group `{value}`: expected one of {GROUPS:?}, `{AGAIN}` or `{TRACEQL}`"
+                    )
                 }
                 _ => bail!(
                     "unexpected `{flag}`: expected --seconds, --long-seconds, --spans, --large-spans, --recordings or --only"
@@ -108,7 +117,7 @@ fn measure(
         "http" => ingest(binary, folder, "http", options.seconds, 0.0, report),
         "dialects" => dialects::ingest(binary, folder, options.seconds, report),
         "acknowledged" => acknowledgement(binary, folder, options.seconds, report),
-        AGAIN => again(binary, folder, report),
+        AGAIN | TRACEQL => again(binary, folder, group == TRACEQL, report),
         "size" => {
             fresh_size(binary, folder, report)?;
             match &options.recordings {
@@ -238,11 +247,15 @@ fn questions(binary: &Path, folder: &Path, options: &Options, report: &mut Repor
 }
 
 /// Asks everything of the spans that are stored already.
-fn again(binary: &Path, folder: &Path, report: &mut Report) -> Result<()> {
+fn again(binary: &Path, folder: &Path, is_traceql: bool, report: &mut Report) -> Result<()> {
     let (server, _) = Server::restart(binary, folder, &[])?;
     let stored = number(&server.status()?, "spans")?;
-    server.stop()?;
     let scale = (stored / 10e6).round().max(1.0);
+    if is_traceql {
+        traceql::all(&server, &millions(stored), scale, report)?;
+        return server.stop();
+    }
+    server.stop()?;
     asked(binary, folder, stored, &folder.with_extension("acknowledged"), scale, report)
 }
 
@@ -299,6 +312,7 @@ fn asked(
     ask::searches(&server, &millions, scale, report)?;
     ask::rates(&server, &millions, stored, report)?;
     ask::dependencies(&server, &millions, stored, report)?;
+    traceql::all(&server, &millions, scale, report)?;
     let after = server.resident_bytes()?;
     let name = format!("memory after the questions, {millions}");
     report.row(name, after, Unit::Bytes, Goal::AtMost(512e6));

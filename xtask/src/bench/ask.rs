@@ -13,7 +13,7 @@ use super::server::Server;
 /// Traces asked for by id.
 const TRACES: usize = 1000;
 /// Times that each other question is asked.
-const ROUNDS: usize = 20;
+pub(super) const ROUNDS: usize = 20;
 /// How long an idle server is asked for comparison.
 const MERGING: Duration = Duration::from_secs(10);
 /// Spans a second that arrive at a server that merges while it is asked.
@@ -191,6 +191,18 @@ pub(super) fn get_json(address: &str, path: &str) -> Result<Value> {
     let (status, body) = get(address, path)?;
     ensure!(status == 200, "{path} answered {status}: {body}");
     serde_json::from_str(&body).with_context(|| format!("{path} answered no JSON"))
+}
+
+/// The JSON of an answer 200 to a body of JSON.
+pub(super) fn post_json(address: &str, path: &str, body: &Value) -> Result<Value> {
+    let body = body.to_string();
+    let head = format!(
+        "POST {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let (status, answer) = exchange(address, &head, body.as_bytes())?;
+    ensure!(status == 200, "{path} answered {status} to {body}: {answer}");
+    serde_json::from_str(&answer).with_context(|| format!("{path} answered no JSON"))
 }
 
 fn get(address: &str, path: &str) -> Result<(u16, String)> {
