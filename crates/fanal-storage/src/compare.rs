@@ -8,6 +8,7 @@ use crate::error::StoreError;
 use crate::predicate::SpanCondition;
 use crate::request::ScanCounts;
 use fanal_model::{SpanRef, Value, nested};
+use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, HashMap};
 
 /// A question for the values of spans that meet all conditions and start in the range.
@@ -75,11 +76,14 @@ pub struct ComparedSpans {
     pub scanned: ScanCounts,
 }
 
+/// Spans by encoded value.
+type Values = HashMap<Vec<u8>, BucketCounts, RandomState>;
+
 /// What was counted so far: by field, the spans of each encoded value.
 #[derive(Debug, Default)]
 pub struct Comparing {
     values_max: usize,
-    fields: HashMap<ComparedField, HashMap<Vec<u8>, BucketCounts>>,
+    fields: HashMap<ComparedField, Values, RandomState>,
     /// All spans.
     pub spans: BucketCounts,
     left_out: BTreeMap<ComparedField, u64>,
@@ -142,7 +146,7 @@ impl Comparing {
         /// Memory of a value besides its bytes, about.
         const VALUE_BYTES: usize = 160;
         if !self.fields.contains_key(field) {
-            self.fields.insert(field.clone(), HashMap::new());
+            self.fields.insert(field.clone(), Values::default());
         }
         let Some(values) = self.fields.get_mut(field) else { return 0 };
         if let Some(known) = values.get_mut(encoded) {
@@ -176,7 +180,7 @@ impl Comparing {
 
     /// The answer; its warnings and counts are the caller's.
     pub fn finish(self) -> ComparedSpans {
-        let of_field = |values: HashMap<Vec<u8>, BucketCounts>| {
+        let of_field = |values: Values| {
             let mut values: Vec<_> = values.into_iter().collect();
             values.sort_unstable();
             let decoded = values

@@ -11,6 +11,7 @@ use crate::predicate::SpanCondition;
 use crate::request::ScanCounts;
 use fanal_base::cast;
 use fanal_model::{SpanId, SpanKind, SpanRef, TraceId, Value, nested};
+use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
@@ -87,7 +88,7 @@ pub struct WalkValues(RwLock<Numbered>);
 /// Values with their numbers.
 #[derive(Debug, Default)]
 struct Numbered {
-    numbers: HashMap<Vec<u8>, u32>,
+    numbers: HashMap<Vec<u8>, u32, RandomState>,
     values: Vec<Value>,
 }
 

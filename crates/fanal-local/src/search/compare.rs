@@ -211,19 +211,17 @@ impl Unit<'_> {
         if slots.iter().all(|&slot| slot == NOT_COUNTED) {
             return Ok(());
         }
+        let classes = self.classes.as_deref();
+        let classes = classes.map(|classes| columns.class_codes(classes)).transpose()?;
         for (source, tally) in &mut self.codes {
             match source {
-                CodeSource::Classes => {
-                    if let Some(classes) = &self.classes {
-                        tally.add(&slots, &columns.class_codes(classes)?);
-                    }
-                }
+                CodeSource::Classes => tally.add(&slots, classes.as_deref().unwrap_or_default()),
                 CodeSource::Column(column) => tally.add(&slots, &columns.codes(*column, None)?),
                 CodeSource::Kinds => tally.add(&slots, &widened(&columns.kinds()?)),
                 CodeSource::Statuses => tally.add(&slots, &widened(&columns.status_codes()?)),
             }
         }
-        self.attributes.count(columns, &slots)
+        self.attributes.count(columns, &slots, classes.as_deref())
     }
 
     /// By row: its slot, or that it does not count.

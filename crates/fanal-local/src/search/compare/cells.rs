@@ -29,6 +29,8 @@ struct Counted {
     column: u32,
     holds: Holds,
     table: Option<Arc<BytesTable>>,
+    /// By class: whether granules store values of its spans; empty where classes do not tell.
+    is_stored: Vec<bool>,
     /// By code of the table.
     codes: Tally,
     /// By encoded value; the tally's code is the number of the value.
@@ -58,19 +60,35 @@ impl AttributeCounts {
                 Some((key, kind)) => Holds::Attribute(ComparedField::SpanAttribute(key), kind),
                 None => Holds::RareKeys,
             };
-            columns.push(Counted::new(column, holds, dictionaries.attribute_table(owner, column)?));
+            let mut counted =
+                Counted::new(column, holds, dictionaries.attribute_table(owner, column)?);
+            if let Some(told) = dictionaries.class_cells(column)? {
+                let is_stored =
+                    |source: &Source| !matches!(source, Source::Stored(0) | Source::Fixed(_));
+                counted.is_stored = told.sources.iter().map(is_stored).collect();
+            }
+            columns.push(counted);
         }
         let table = dictionaries.status_message_table()?;
         Ok(Self { columns, messages: Counted::new(0, Holds::StatusMessages, table) })
     }
 
-    /// Counts the rows of a granule or part.
+    /// Counts the rows of a granule or part. `classes`: the class of each row, where there are classes.
     pub(super) fn count(
         &mut self,
         columns: &impl Columns,
         slots: &[u32],
+        classes: Option<&[u32]>,
     ) -> Result<(), SegmentError> {
+        let seen = classes.map(|classes| seen(classes, slots));
         for counted in &mut self.columns {
+            let is_needed = |seen: &Vec<bool>| {
+                let mut pairs = counted.is_stored.iter().zip(seen);
+                counted.is_stored.is_empty() || pairs.any(|(own, it)| *own && *it)
+            };
+            if !seen.as_ref().is_none_or(is_needed) {
+                continue;
+            }
             if let Some((cells, rows)) = columns.stored_cells(counted.column)? {
                 let slot = |row: &u32| slots.get(cast::index(*row)).copied().unwrap_or(NOT_COUNTED);
                 let slots: Vec<u32> = rows.iter().map(slot).collect();
@@ -109,10 +127,24 @@ impl AttributeCounts {
     }
 }
 
+/// By class: whether a row of it counts.
+fn seen(classes: &[u32], slots: &[u32]) -> Vec<bool> {
+    let mut seen = Vec::new();
+    for (&class, _) in classes.iter().zip(slots).filter(|(_, slot)| **slot != NOT_COUNTED) {
+        let class = cast::index(class);
+        if class >= seen.len() {
+            seen.resize(class + 1, false);
+        }
+        seen[class] = true;
+    }
+    seen
+}
+
 impl Counted {
     fn new(column: u32, holds: Holds, table: Option<Arc<BytesTable>>) -> Self {
         let (codes, numbered) = (Tally::default(), Tally::default());
-        Self { column, holds, table, codes, numbers: HashMap::default(), numbered }
+        let (is_stored, numbers) = (Vec::new(), HashMap::default());
+        Self { column, holds, table, is_stored, codes, numbers, numbered }
     }
 
     /// Counts cells, each in its slot.
