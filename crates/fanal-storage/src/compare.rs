@@ -66,9 +66,9 @@ pub struct ComparedSpans {
     /// All spans that count.
     pub spans: BucketCounts,
     /// By field: its values, each with the spans that have it. Of a field that has more values than are counted, others are
-    /// missing.
+    /// missing, and some spans of those that are here.
     pub fields: BTreeMap<ComparedField, Vec<(Value, BucketCounts)>>,
-    /// By field: spans whose value is missing.
+    /// By field: spans whose value is not counted.
     pub left_out: BTreeMap<ComparedField, u64>,
     /// Why spans may be missing; empty when none is.
     pub warnings: Vec<String>,
@@ -143,24 +143,31 @@ impl Comparing {
         encoded: &[u8],
         counts: impl Iterator<Item = (u32, SideCounts)>,
     ) -> usize {
-        /// Memory of a value besides its bytes, about.
-        const VALUE_BYTES: usize = 160;
+        /// Memory of a value besides its bytes, and of a bucket of it, about.
+        const VALUE_BYTES: usize = 96;
+        const BUCKET_BYTES: usize = 48;
         if !self.fields.contains_key(field) {
             self.fields.insert(field.clone(), Values::default());
         }
         let Some(values) = self.fields.get_mut(field) else { return 0 };
         if let Some(known) = values.get_mut(encoded) {
+            let before = known.len();
             counts.for_each(|(bucket, counts)| add_counts(known, bucket, counts));
-            return 0;
+            return (known.len() - before) * BUCKET_BYTES;
         }
         if values.len() >= self.values_max {
-            let spans: u64 = counts.map(|(_, [others, selected])| others + selected).sum();
-            *self.left_out.entry(field.clone()).or_default() += spans;
+            let spans = counts.map(|(_, [others, selected])| others + selected).sum();
+            self.leave_out(field.clone(), spans);
             return 0;
         }
         let known = values.entry(encoded.to_vec()).or_default();
         counts.for_each(|(bucket, counts)| add_counts(known, bucket, counts));
-        encoded.len() + VALUE_BYTES
+        encoded.len() + VALUE_BYTES + known.len() * BUCKET_BYTES
+    }
+
+    /// Tells of spans whose value of a field is not counted.
+    pub fn leave_out(&mut self, field: ComparedField, spans: u64) {
+        *self.left_out.entry(field).or_default() += spans;
     }
 
     /// Adds what another counted.
@@ -174,7 +181,7 @@ impl Comparing {
             }
         }
         for (field, spans) in other.left_out {
-            *self.left_out.entry(field).or_default() += spans;
+            self.leave_out(field, spans);
         }
     }
 

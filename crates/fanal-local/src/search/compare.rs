@@ -28,7 +28,7 @@ use fanal_storage::aggregate::encode_text;
 use fanal_storage::compare::{Comparing, add_counts};
 use fanal_storage::{CompareSpans, ComparedField, ComparedSpans, GroupKey, ScanCounts, StoreError};
 use std::sync::{Arc, Mutex};
-use tally::{NOT_COUNTED, Slots, Tally};
+use tally::{NOT_COUNTED, SlotCounts, Slots, Tally};
 
 /// A comparison that is being worked on.
 struct Comparison<'a> {
@@ -110,6 +110,7 @@ impl<'a> Comparison<'a> {
             return Ok(());
         };
         let wanted = (self.request.start_min_unix_nanos, self.request.start_max_unix_nanos);
+        let mut held = 0;
         for (number, granule) in granules.iter().enumerate() {
             let starts = (granule.start_min_unix_nanos, granule.start_max_unix_nanos);
             if !listing::overlaps(starts, wanted) || !unit.conditions.may_match(granule) {
@@ -122,8 +123,12 @@ impl<'a> Comparison<'a> {
             let columns = GranuleColumns::new(&open.segment, number);
             let counted = columns.and_then(|columns| unit.count(self.request, &columns, starts));
             counted.map_err(open.failed())?;
+            let bytes = unit.bytes();
+            self.question.hold(bytes.saturating_sub(held))?;
+            held = held.max(bytes);
         }
         let grown = self.add(&unit, &dictionaries).map_err(open.failed())?;
+        self.question.release(held);
         self.question.hold(grown)
     }
 
@@ -162,7 +167,7 @@ impl<'a> Comparison<'a> {
                 sources.push(*source);
             }
         }
-        let attributes = AttributeCounts::new(dictionaries)?;
+        let attributes = AttributeCounts::new(dictionaries, request.values_max)?;
         let codes = sources.into_iter().map(|source| (source, Tally::default())).collect();
         let slots = Slots::default();
         Ok(Some(Unit { conditions, selection, classes, slots, coded, codes, attributes }))
@@ -180,13 +185,13 @@ impl<'a> Comparison<'a> {
             add_counts(&mut found.spans, bucket, counts);
         }
         let mut grown = 0;
-        let mut add = |field: &ComparedField, encoded: &[u8], counts: &[u64]| {
+        let mut add = |field: &ComparedField, encoded: &[u8], counts: &[(u32, u64)]| {
             grown += found.add(field, encoded, unit.slots.counts(counts));
         };
         unit.add_coded(&mut add);
         unit.add_scopes(&scopes, &mut add);
         let by_resource = unit.tally(CodeSource::Column(CodedColumn::Resources));
-        let seen = resources.iter().zip(by_resource).filter(|(_, counts)| is_any(counts));
+        let seen = resources.iter().zip(by_resource).filter(|(_, counts)| !counts.is_empty());
         for (entry, counts) in seen {
             for (key, value) in attributes_of(entry) {
                 let key = std::str::from_utf8(key).unwrap_or_default().to_owned();
@@ -195,6 +200,9 @@ impl<'a> Comparison<'a> {
         }
         let classes = unit.classes.as_ref().map(|_| unit.tally(CodeSource::Classes));
         unit.attributes.add(dictionaries, &classes.unwrap_or_default(), &mut add)?;
+        for (field, spans) in unit.attributes.left_out() {
+            found.leave_out(field, spans);
+        }
         Ok(grown)
     }
 }
@@ -222,6 +230,12 @@ impl Unit<'_> {
             }
         }
         self.attributes.count(columns, &slots, classes.as_deref())
+    }
+
+    /// Memory that its counters take.
+    fn bytes(&self) -> usize {
+        let codes: usize = self.codes.iter().map(|(_, tally)| tally.bytes()).sum();
+        codes + self.attributes.bytes()
     }
 
     /// By row: its slot, or that it does not count.
@@ -260,7 +274,7 @@ impl Unit<'_> {
     }
 
     /// By code of a column: the spans of each slot.
-    fn tally(&self, source: CodeSource) -> Vec<Vec<u64>> {
+    fn tally(&self, source: CodeSource) -> Vec<SlotCounts> {
         let tally = self.codes.iter().find(|(known, _)| *known == source);
         tally.map_or_else(Vec::new, |(_, tally)| tally.by_code())
     }
@@ -268,20 +282,18 @@ impl Unit<'_> {
     /// All spans, by bucket and side: each has one resource.
     fn spans(&self) -> Vec<(u32, [u64; 2])> {
         let resources = self.tally(CodeSource::Column(CodedColumn::Resources));
-        let mut all = Vec::new();
-        resources.iter().for_each(|counts| tally::add_to(&mut all, counts));
-        self.slots.counts(&all).collect()
+        self.slots.counts(&tally::sum(resources.iter())).collect()
     }
 
-    fn add_coded(&self, add: &mut impl FnMut(&ComparedField, &[u8], &[u64])) {
+    fn add_coded(&self, add: &mut impl FnMut(&ComparedField, &[u8], &[(u32, u64)])) {
         for (field, dimension, source, ids) in &self.coded {
-            let mut by_id: Vec<Vec<u64>> = Vec::new();
-            for (code, counts) in self.tally(*source).iter().enumerate() {
+            let mut by_id: Vec<SlotCounts> = Vec::new();
+            for (code, counts) in self.tally(*source).into_iter().enumerate() {
                 let id = cast::index(ids.get(code).copied().unwrap_or(0));
                 by_id.resize_with(by_id.len().max(id + 1), Vec::new);
-                tally::add_to(&mut by_id[id], counts);
+                by_id[id].extend(counts);
             }
-            for (id, counts) in (0..).zip(&by_id).filter(|(_, counts)| is_any(counts)) {
+            for (id, counts) in (0..).zip(&by_id).filter(|(_, counts)| !counts.is_empty()) {
                 if let Some(value) = dimension.shared_value(id) {
                     add(field, &value, counts);
                 }
@@ -289,21 +301,26 @@ impl Unit<'_> {
         }
     }
 
-    fn add_scopes(&self, scopes: &[Scope], add: &mut impl FnMut(&ComparedField, &[u8], &[u64])) {
+    fn add_scopes(
+        &self,
+        scopes: &[Scope],
+        add: &mut impl FnMut(&ComparedField, &[u8], &[(u32, u64)]),
+    ) {
         let of_classes = self.classes.as_deref().map(|it| &*it.scopes).filter(|it| !it.is_empty());
         let by_scope = match of_classes {
             None => self.tally(CodeSource::Column(CodedColumn::Scopes)),
             Some(codes) => {
                 let mut by_scope = vec![Vec::new(); scopes.len()];
-                for (counts, &code) in self.tally(CodeSource::Classes).iter().zip(codes) {
+                for (counts, &code) in self.tally(CodeSource::Classes).into_iter().zip(codes) {
                     if let Some(known) = by_scope.get_mut(cast::index(code)) {
-                        tally::add_to(known, counts);
+                        known.extend(counts);
                     }
                 }
                 by_scope
             }
         };
-        for (scope, counts) in scopes.iter().zip(&by_scope).filter(|(_, counts)| is_any(counts)) {
+        for (scope, counts) in scopes.iter().zip(&by_scope).filter(|(_, counts)| !counts.is_empty())
+        {
             add(&ComparedField::ScopeName, &encode_text(&scope.name), counts);
             add(&ComparedField::ScopeVersion, &encode_text(&scope.version), counts);
             for (key, value) in &scope.attributes {
@@ -313,10 +330,6 @@ impl Unit<'_> {
             }
         }
     }
-}
-
-fn is_any(counts: &[u64]) -> bool {
-    counts.iter().any(|count| *count > 0)
 }
 
 fn widened(codes: &[u8]) -> Vec<u32> {

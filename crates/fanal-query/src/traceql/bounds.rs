@@ -167,7 +167,8 @@ impl Bounds {
                     (Some(field), Some(value)) => {
                         leaf::compare(field, leaf::mirrored(operator), value)
                     }
-                    _ => Self::unknown(),
+                    // What is computed of a field that is not there is nil, which compares with nothing.
+                    _ => Self::at_most(operands(left).and(operands(right))),
                 }
             }
             BinaryOperator::Regex(operator) => {
@@ -196,6 +197,18 @@ impl Bounds {
     /// Of the negation of what is a truth value on every span.
     fn negated(self) -> Self {
         Self { upper: self.lower.negated(), lower: self.upper.negated() }
+    }
+}
+
+/// What a span must have for arithmetic, or a field, to be anything but nil.
+fn operands(expression: &Expression) -> Known {
+    match &expression.kind {
+        ExpressionKind::Attribute(field) => leaf::is_there(field, true).upper,
+        ExpressionKind::Binary { operator: BinaryOperator::Arithmetic(_), left, right } => {
+            operands(left).and(operands(right))
+        }
+        ExpressionKind::Unary { operator: UnaryOperator::Negate, operand } => operands(operand),
+        _ => Known::Always,
     }
 }
 

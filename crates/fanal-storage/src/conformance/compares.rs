@@ -62,10 +62,18 @@ pub(super) fn difference(
                 found.left_out.get(field)
             ));
         }
-        let values: Vec<&String> =
-            if is_cut { own.keys().collect() } else { own.keys().chain(most.keys()).collect() };
-        values.into_iter().find_map(|value| {
+        if is_cut {
+            let total = |values: &BTreeMap<String, &BucketCounts>| -> u64 {
+                values.values().flat_map(|it| of_buckets(it)).map(|(_, _, count)| count).sum()
+            };
+            let told = total(&own) + found.left_out.get(field).copied().unwrap_or(0);
+            if !(total(&least)..=total(&most)).contains(&told) {
+                return Some(format!("{field:?}: {told} spans are counted or left out"));
+            }
+        }
+        own.keys().chain(most.keys()).find_map(|value| {
             let [own, most, least] = [&own, &most, &least].map(|it| it.get(value).copied());
+            let least = least.filter(|_| !is_cut);
             of_counts(own, most, least).map(|it| format!("{field:?} {value}: {it}"))
         })
     })

@@ -3,7 +3,7 @@
 //! A column with a dictionary is counted by code; so are values that the class of a span fixes, by class. Numbers, and texts
 //! that only a granule knows, are counted by value.
 
-use super::tally::{NOT_COUNTED, Tally};
+use super::tally::{NOT_COUNTED, SlotCounts, Tally};
 use crate::search::cell::Entries;
 use crate::search::columns::{Cells, Columns, Dictionaries};
 use crate::segment::{AttributeOwner, SegmentError, Source};
@@ -35,8 +35,16 @@ struct Counted {
     codes: Tally,
     /// By encoded value; the tally's code is the number of the value.
     numbers: HashMap<Vec<u8>, u32, RandomState>,
+    numbers_bytes: usize,
     numbered: Tally,
+    /// Most of them, of one field.
+    values_max: usize,
+    /// Spans with a value beyond.
+    left_out: u64,
 }
+
+/// The number of values beyond the most that are counted.
+const LEFT_OUT: u32 = u32::MAX;
 
 /// What a column holds.
 #[derive(Debug, Clone)]
@@ -48,11 +56,17 @@ enum Holds {
 }
 
 /// Takes the spans of each slot that have a value.
-type Add<'a> = dyn FnMut(&ComparedField, &[u8], &[u64]) + 'a;
+type Add<'a> = dyn FnMut(&ComparedField, &[u8], &[(u32, u64)]) + 'a;
+
+/// Memory of a value that is counted by itself, besides its bytes, about.
+const NUMBER_BYTES: usize = 48;
 
 impl AttributeCounts {
     /// Nothing counted yet.
-    pub(super) fn new(dictionaries: &impl Dictionaries) -> Result<Self, SegmentError> {
+    pub(super) fn new(
+        dictionaries: &impl Dictionaries,
+        values_max: usize,
+    ) -> Result<Self, SegmentError> {
         let owner = AttributeOwner::Span;
         let mut columns = Vec::new();
         for (column, told) in dictionaries.all_columns(owner) {
@@ -60,8 +74,12 @@ impl AttributeCounts {
                 Some((key, kind)) => Holds::Attribute(ComparedField::SpanAttribute(key), kind),
                 None => Holds::RareKeys,
             };
-            let mut counted =
-                Counted::new(column, holds, dictionaries.attribute_table(owner, column)?);
+            let mut counted = Counted::new(
+                column,
+                holds,
+                dictionaries.attribute_table(owner, column)?,
+                values_max,
+            );
             if let Some(told) = dictionaries.class_cells(column)? {
                 let is_stored =
                     |source: &Source| !matches!(source, Source::Stored(0) | Source::Fixed(_));
@@ -70,7 +88,7 @@ impl AttributeCounts {
             columns.push(counted);
         }
         let table = dictionaries.status_message_table()?;
-        Ok(Self { columns, messages: Counted::new(0, Holds::StatusMessages, table) })
+        Ok(Self { columns, messages: Counted::new(0, Holds::StatusMessages, table, values_max) })
     }
 
     /// Counts the rows of a granule or part. `classes`: the class of each row, where there are classes.
@@ -99,11 +117,23 @@ impl AttributeCounts {
         Ok(())
     }
 
+    /// Memory that the counters take.
+    pub(super) fn bytes(&self) -> usize {
+        let of_column = |it: &Counted| it.codes.bytes() + it.numbered.bytes() + it.numbers_bytes;
+        self.columns.iter().chain([&self.messages]).map(of_column).sum()
+    }
+
+    /// Fields of which values are left out, and spans that have these.
+    pub(super) fn left_out(&self) -> impl Iterator<Item = (ComparedField, u64)> {
+        let columns = self.columns.iter().chain([&self.messages]).filter(|it| it.left_out > 0);
+        columns.filter_map(|it| Some((it.field()?, it.left_out)))
+    }
+
     /// Hands out what was counted. `classes`: by class, the spans of each slot.
     pub(super) fn add(
         &self,
         dictionaries: &impl Dictionaries,
-        classes: &[Vec<u64>],
+        classes: &[SlotCounts],
         add: &mut Add<'_>,
     ) -> Result<(), SegmentError> {
         self.messages.add(add);
@@ -116,7 +146,7 @@ impl AttributeCounts {
             let Some(values) = told.values.map(Cells::from) else { continue };
             for (source, counts) in told.sources.iter().zip(classes) {
                 if let Source::Fixed(place) = source
-                    && super::is_any(counts)
+                    && !counts.is_empty()
                     && let Some((field, value)) = counted.value(&values, cast::index(*place))
                 {
                     add(&field, &value, counts);
@@ -141,10 +171,20 @@ fn seen(classes: &[u32], slots: &[u32]) -> Vec<bool> {
 }
 
 impl Counted {
-    fn new(column: u32, holds: Holds, table: Option<Arc<BytesTable>>) -> Self {
-        let (codes, numbered) = (Tally::default(), Tally::default());
-        let (is_stored, numbers) = (Vec::new(), HashMap::default());
-        Self { column, holds, table, is_stored, codes, numbers, numbered }
+    fn new(column: u32, holds: Holds, table: Option<Arc<BytesTable>>, values_max: usize) -> Self {
+        Self {
+            column,
+            // A column of rare keys is of many fields.
+            values_max: if matches!(holds, Holds::RareKeys) { usize::MAX } else { values_max },
+            holds,
+            table,
+            is_stored: Vec::new(),
+            codes: Tally::default(),
+            numbers: HashMap::default(),
+            numbers_bytes: 0,
+            numbered: Tally::default(),
+            left_out: 0,
+        }
     }
 
     /// Counts cells, each in its slot.
@@ -156,9 +196,9 @@ impl Counted {
                 for (&code, &slot) in column.codes.iter().zip(slots) {
                     let Some(number) = numbers.get_mut(cast::index(code)) else { continue };
                     if slot != NOT_COUNTED {
-                        let number = *number
-                            .get_or_insert_with(|| self.number(column.table.get(code).to_vec()));
-                        self.numbered.add_one(slot, number);
+                        let number =
+                            *number.get_or_insert_with(|| self.number(column.table.get(code)));
+                        self.count_one(slot, number);
                     }
                 }
             }
@@ -176,23 +216,35 @@ impl Counted {
             let bits = bits(value);
             let number = match last {
                 Some((known, number)) if known == bits => number,
-                _ => self.number(bits.to_le_bytes().to_vec()),
+                _ => self.number(&bits.to_le_bytes()),
             };
             last = Some((bits, number));
-            self.numbered.add_one(slot, number);
+            self.count_one(slot, number);
         }
     }
 
+    fn count_one(&mut self, slot: u32, number: u32) {
+        if number == LEFT_OUT { self.left_out += 1 } else { self.numbered.add_one(slot, number) }
+    }
+
     /// The number of a value, by its bytes in a table or by its bits.
-    fn number(&mut self, bytes: Vec<u8>) -> u32 {
-        let next = cast::narrow(self.numbers.len());
-        *self.numbers.entry(bytes).or_insert(next)
+    fn number(&mut self, bytes: &[u8]) -> u32 {
+        if let Some(&known) = self.numbers.get(bytes) {
+            return known;
+        }
+        if self.numbers.len() >= self.values_max {
+            return LEFT_OUT;
+        }
+        let number = cast::narrow(self.numbers.len());
+        self.numbers_bytes += NUMBER_BYTES + bytes.len();
+        self.numbers.insert(bytes.to_vec(), number);
+        number
     }
 
     fn add(&self, add: &mut Add<'_>) {
         let by_code = self.codes.by_code();
         let table = self.table.iter().flat_map(|table| table.iter());
-        for (entry, counts) in table.zip(&by_code).filter(|(_, counts)| super::is_any(counts)) {
+        for (entry, counts) in table.zip(&by_code).filter(|(_, counts)| !counts.is_empty()) {
             if let Some((field, value)) = self.of_entry(entry) {
                 add(&field, &value, counts);
             }
@@ -205,6 +257,15 @@ impl Counted {
             {
                 add(&field, &value, counts);
             }
+        }
+    }
+
+    /// What all values are of, where that is one field.
+    fn field(&self) -> Option<ComparedField> {
+        match &self.holds {
+            Holds::StatusMessages => Some(ComparedField::StatusMessage),
+            Holds::Attribute(field, _) => Some(field.clone()),
+            Holds::RareKeys => None,
         }
     }
 

@@ -20,8 +20,11 @@ pub(super) struct Slots {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// By slot, by code.
-    counts: Vec<Vec<u64>>,
+    counts: Vec<Vec<u32>>,
 }
+
+/// Spans of slots that have any.
+pub(super) type SlotCounts = Vec<(u32, u64)>;
 
 impl Slots {
     /// The slot of a bucket's side.
@@ -33,10 +36,10 @@ impl Slots {
     }
 
     /// Counts by slot as counts of buckets.
-    pub(super) fn counts(&self, by_slot: &[u64]) -> impl Iterator<Item = (u32, SideCounts)> {
-        let slots = self.slots.iter().zip(by_slot).filter(|(_, count)| **count > 0);
-        slots.map(|(&(bucket, is_selected), &count)| {
-            (bucket, if is_selected { [0, count] } else { [count, 0] })
+    pub(super) fn counts(&self, by_slot: &[(u32, u64)]) -> impl Iterator<Item = (u32, SideCounts)> {
+        by_slot.iter().filter_map(|&(slot, count)| {
+            let (bucket, is_selected) = *self.slots.get(cast::index(slot))?;
+            Some((bucket, if is_selected { [0, count] } else { [count, 0] }))
         })
     }
 }
@@ -67,18 +70,29 @@ impl Tally {
         count(&mut self.counts[place], code);
     }
 
-    /// By code: the counts of each slot.
-    pub(super) fn by_code(&self) -> Vec<Vec<u64>> {
+    /// By code: its spans in each slot.
+    pub(super) fn by_code(&self) -> Vec<SlotCounts> {
         let codes = self.counts.iter().map(Vec::len).max().unwrap_or(0);
-        let of_slot = |counts: &Vec<u64>, code| counts.get(code).copied().unwrap_or(0);
-        (0..codes)
-            .map(|code| self.counts.iter().map(|counts| of_slot(counts, code)).collect())
-            .collect()
+        let mut by_code = vec![SlotCounts::new(); codes];
+        for (slot, counts) in (0..).zip(&self.counts) {
+            for (of_code, &count) in by_code.iter_mut().zip(counts).filter(|(_, it)| **it > 0) {
+                of_code.push((slot, u64::from(count)));
+            }
+        }
+        by_code
+    }
+
+    /// Memory that the counters take.
+    pub(super) fn bytes(&self) -> usize {
+        self.counts
+            .iter()
+            .map(|counts| size_of_val(counts) + counts.capacity() * size_of::<u32>())
+            .sum()
     }
 }
 
 #[inline]
-fn count(counts: &mut Vec<u64>, code: u32) {
+fn count(counts: &mut Vec<u32>, code: u32) {
     let code = cast::index(code);
     match counts.get_mut(code) {
         Some(count) => *count += 1,
@@ -89,8 +103,11 @@ fn count(counts: &mut Vec<u64>, code: u32) {
     }
 }
 
-/// Adds counts by slot to others.
-pub(super) fn add_to(all: &mut Vec<u64>, counts: &[u64]) {
-    all.resize(all.len().max(counts.len()), 0);
-    all.iter_mut().zip(counts).for_each(|(all, count)| *all += count);
+/// The counts of all of some lists, by slot.
+pub(super) fn sum<'c>(lists: impl Iterator<Item = &'c SlotCounts>) -> SlotCounts {
+    let mut all = HashMap::<u32, u64, RandomState>::default();
+    for &(slot, count) in lists.flatten() {
+        *all.entry(slot).or_default() += count;
+    }
+    all.into_iter().collect()
 }
