@@ -253,6 +253,7 @@ fn again(binary: &Path, folder: &Path, is_traceql: bool, report: &mut Report) ->
     let scale = (stored / 10e6).round().max(1.0);
     if is_traceql {
         traceql::all(&server, &millions(stored), scale, report)?;
+        traceql::hostile(&server, &millions(stored), report)?;
         return server.stop();
     }
     server.stop()?;

@@ -127,10 +127,24 @@ impl Server {
 
     /// Resident memory now.
     pub(super) fn resident_bytes(&self) -> Result<f64> {
+        self.memory("VmRSS:")
+    }
+
+    /// Most resident memory since [`Server::forget_peak`].
+    pub(super) fn peak_bytes(&self) -> Result<f64> {
+        self.memory("VmHWM:")
+    }
+
+    /// Begins to look for the most resident memory.
+    pub(super) fn forget_peak(&self) -> Result<()> {
+        Ok(std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")?)
+    }
+
+    fn memory(&self, line: &str) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-        Ok(kibibytes.context("no VmRSS")? * 1024.0)
+        let found = status.lines().find_map(|it| it.strip_prefix(line));
+        let kibibytes = found.and_then(|it| it.split_whitespace().next()?.parse::<f64>().ok());
+        Ok(kibibytes.with_context(|| format!("no {line}"))? * 1024.0)
     }
 
     /// Stops it as an operator would.
