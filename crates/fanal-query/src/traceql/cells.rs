@@ -8,6 +8,7 @@ use fanal_traceql::ast::{Located, MetricsFunction, OverTime};
 use fanal_traceql::eval::{Buckets, Label, NAME_KEY, Series};
 use fanal_traceql::value::Value;
 use foldhash::fast::RandomState;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 /// Most series of one function.
@@ -145,21 +146,29 @@ impl Cells {
         self.groups.is_empty()
     }
 
-    /// The cell of a series and bucket; `None` beyond the limit of series.
-    pub(super) fn at(&mut self, labels: Vec<Label>, bucket: usize) -> Option<&mut Cell> {
+    /// The place of a series; `None` beyond the limit of series.
+    pub(super) fn place(&mut self, labels: Vec<Label>) -> Option<usize> {
         let key = labels.iter().map(|(key, value)| (key.clone(), type_of(value), text(value)));
         let next = self.groups.len();
-        let key: Vec<(String, u8, String)> = key.collect();
-        let place = match self.places.get(&key) {
-            Some(place) => *place,
-            None if next >= SERIES_MAX => return None,
-            None => {
-                self.places.insert(key, next);
+        match self.places.entry(key.collect()) {
+            Entry::Occupied(known) => Some(*known.get()),
+            Entry::Vacant(_) if next >= SERIES_MAX => None,
+            Entry::Vacant(new) => {
                 self.groups.push((labels, BTreeMap::new()));
-                next
+                Some(*new.insert(next))
             }
-        };
-        self.groups.get_mut(place).map(|(_, cells)| cells.entry(bucket).or_default())
+        }
+    }
+
+    /// The cell of a series that has a place, in a bucket.
+    pub(super) fn cell(&mut self, place: usize, bucket: usize) -> &mut Cell {
+        self.groups[place].1.entry(bucket).or_default()
+    }
+
+    /// The cell of a series and bucket; `None` beyond the limit of series.
+    pub(super) fn at(&mut self, labels: Vec<Label>, bucket: usize) -> Option<&mut Cell> {
+        let place = self.place(labels)?;
+        Some(self.cell(place, bucket))
     }
 
     /// The series of a function; `unit` is what samples of its field are divided by.

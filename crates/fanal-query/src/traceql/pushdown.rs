@@ -143,10 +143,12 @@ impl Pushdown {
     ) {
         cells.left_out += answer.spans_left_out;
         for group in answer.groups {
-            let labels = self.labels(&group.values);
+            let place = cells.place(self.labels(&group.values));
             for tally in &group.buckets {
-                match cells.at(labels.clone(), cast::index(tally.bucket)) {
-                    Some(cell) => add_tally(tally, function, cell),
+                match place {
+                    Some(place) => {
+                        add_tally(tally, function, cells.cell(place, cast::index(tally.bucket)));
+                    }
                     None => cells.left_out += tally.spans,
                 }
             }

@@ -121,10 +121,10 @@ impl Counter {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         cells.left_out += found.left_out;
         for (numbers, buckets) in found.series.drain() {
-            let labels = self.labels(&numbers, values);
+            let place = cells.place(self.labels(&numbers, values));
             for (bucket, cell) in buckets {
-                match cells.at(labels.clone(), bucket) {
-                    Some(known) => known.merge(&cell),
+                match place {
+                    Some(place) => cells.cell(place, bucket).merge(&cell),
                     None => cells.left_out += cell.spans,
                 }
             }
