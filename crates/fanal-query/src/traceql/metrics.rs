@@ -161,7 +161,9 @@ impl Run<'_> {
                         let counter = Arc::new(counter);
                         let visitor = Arc::clone(&counter) as Arc<dyn TraceVisitor>;
                         let values = self.walk(visitor, counter.needed, asked).await?;
-                        counter.add_to(&mut cells, &values.read());
+                        let (traces, divisions) = counter.add_to(&mut cells, &values.read());
+                        self.answer.inspected_traces += traces;
+                        self.evaluation.divisions_by_zero += divisions;
                     }
                     None => self.look_at_traces(query, &mut Counts::Cells(&mut cells)).await?,
                 }

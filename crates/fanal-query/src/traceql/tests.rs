@@ -197,6 +197,10 @@ fn leaf(dice: &mut Dice) -> String {
             dice.pick(&["=", "!="]),
             dice.pick(&["retry", "exception"])
         ),
+        18 if dice.one_in(2) => {
+            let others = ["span.y", "kind", "duration", "name", "-(.x)", "traceDuration", "status"];
+            format!("{} {compared} {}", dice.pick(&FIELDS), dice.pick(&others))
+        }
         18 => format!(
             "{} {} 2 {compared} {}",
             dice.pick(&FIELDS),
@@ -272,7 +276,7 @@ fn metrics(dice: &mut Dice) -> String {
         1 => format!(
             " by ({}, {})",
             dice.pick(&["span.x", "resource.x", ".x", "instrumentation.x"]),
-            dice.pick(&["kind", "status", "name", "rootName"])
+            dice.pick(&["kind", "status", "name", "rootName", "span:id", "span:parentID"])
         ),
         _ => String::new(),
     };

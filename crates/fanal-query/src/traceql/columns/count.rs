@@ -7,7 +7,6 @@ use super::field::Field;
 use super::program::Program;
 use super::whole::{Whole, without_duplicates};
 use crate::traceql::cells::{Cell, Cells, SERIES_MAX, power_of};
-use fanal_base::cast;
 use fanal_storage::{ReadValues, TraceVisitor, WalkValues, WalkedTrace};
 use fanal_traceql::ast::{Attribute, MetricsPipeline};
 use fanal_traceql::eval::{Buckets, Label, label_value};
@@ -74,7 +73,8 @@ pub(in crate::traceql) struct Counter {
 pub(in crate::traceql) struct Found {
     series: HashMap<Numbers, HashMap<usize, Cell, RandomState>, RandomState>,
     left_out: u64,
-    pub(in crate::traceql) traces: u64,
+    traces: u64,
+    divisions_by_zero: u64,
 }
 
 impl Counter {
@@ -116,8 +116,13 @@ impl Counter {
         });
     }
 
-    /// Adds everything to the cells of an answer.
-    pub(in crate::traceql) fn add_to(&self, cells: &mut Cells, values: &ReadValues<'_>) {
+    /// Adds everything to the cells of an answer; answers how many traces were looked at, and in how many of them whole
+    /// numbers were divided by zero.
+    pub(in crate::traceql) fn add_to(
+        &self,
+        cells: &mut Cells,
+        values: &ReadValues<'_>,
+    ) -> (u64, u64) {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         cells.left_out += found.left_out;
         for (numbers, buckets) in found.series.drain() {
@@ -129,6 +134,7 @@ impl Counter {
                 }
             }
         }
+        (found.traces, found.divisions_by_zero)
     }
 
     /// Nil has no label; where all are nil, the first says so.
@@ -148,7 +154,7 @@ impl TraceVisitor for Counter {
     fn visit(&self, traces: &[WalkedTrace<'_>], values: &WalkValues) {
         let values = values.read();
         let mut counts = Counts::default();
-        let mut looked_at = 0;
+        let (mut looked_at, mut divisions) = (0, 0);
         for trace in traces {
             let met = trace.spans.iter().fold(0, |all, span| all | span.met);
             if met & self.needed != self.needed {
@@ -157,11 +163,14 @@ impl TraceVisitor for Counter {
             looked_at += 1;
             let distinct = without_duplicates(trace.spans);
             let spans = distinct.as_deref().unwrap_or(trace.spans);
-            self.count(&Whole::new(spans, &values), &mut counts);
+            let whole = Whole::new(spans, &values);
+            self.count(&whole, &mut counts);
+            divisions += u64::from(whole.has_divided_by_zero());
         }
         drop(values);
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.traces += cast::wide(looked_at);
+        found.traces += looked_at;
+        found.divisions_by_zero += divisions;
         found.add(counts);
     }
 }

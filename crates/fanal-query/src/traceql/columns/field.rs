@@ -20,6 +20,8 @@ pub(in crate::traceql) enum Field {
     Duration,
     TraceDuration,
     ChildCount,
+    SpanId,
+    ParentId,
 }
 
 impl Field {
@@ -57,6 +59,8 @@ impl Field {
                 Intrinsic::Duration => Self::Duration,
                 Intrinsic::TraceDuration => Self::TraceDuration,
                 Intrinsic::ChildCount => Self::ChildCount,
+                Intrinsic::SpanId => Self::SpanId,
+                Intrinsic::ParentId => Self::ParentId,
                 _ => return None,
             },
         })
@@ -81,6 +85,8 @@ impl Field {
             },
             Self::Duration => span.duration_nanos,
             Self::TraceDuration => trace.duration(),
+            Self::SpanId => u64::from_be_bytes(span.span_id.0),
+            Self::ParentId => u64::from_be_bytes(span.parent_span_id.0),
             Self::ChildCount => trace.tree().child_count(place).unsigned_abs(),
         }
     }
@@ -101,6 +107,9 @@ impl Field {
             Self::OfRoot(field) => field.of_number(number, values),
             Self::Duration | Self::TraceDuration => Value::Duration(whole()),
             Self::ChildCount => Value::Int(whole()),
+            Self::SpanId | Self::ParentId => {
+                Value::String(fanal_model::SpanId(number.to_be_bytes()).to_string())
+            }
         }
     }
 

@@ -6,8 +6,8 @@ use super::whole::Whole;
 use crate::traceql::bounds::{Bounds, Known, is_truth};
 use crate::traceql::leaf::mirrored;
 use fanal_traceql::ast::{
-    Attribute, AttributeScope, BinaryOperator, ComparisonOperator, Expression, ExpressionKind,
-    Intrinsic, LogicalOperator, SERVICE_NAME, UnaryOperator,
+    ArithmeticOperator, Attribute, AttributeScope, BinaryOperator, ComparisonOperator, Expression,
+    ExpressionKind, Intrinsic, LogicalOperator, SERVICE_NAME, UnaryOperator,
 };
 use fanal_traceql::value::{self, Value};
 
@@ -19,11 +19,20 @@ pub(super) enum Test {
     Met(u64),
     /// It holds on the root; without one, this.
     RootMet(u64, bool),
-    /// A number of the span or its trace compared.
-    Compare(Field, ComparisonOperator, Value),
+    /// Two values compared.
+    Compare(Operand, ComparisonOperator, Operand),
     All(Vec<Test>),
     Any(Vec<Test>),
     Not(Box<Test>),
+}
+
+/// A value of a span.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Operand {
+    Constant(Value),
+    Field(Field),
+    Negated(Box<Operand>),
+    Computed(ArithmeticOperator, Box<Operand>, Box<Operand>),
 }
 
 impl Test {
@@ -48,17 +57,37 @@ impl Test {
                 Some(Self::Not(Box::new(Self::compile(operand, asked)?)))
             }
             ExpressionKind::Binary { operator, left, right } => {
-                let is_comparison = matches!(operator, BinaryOperator::Comparison(_));
-                if let Some(field) = left.as_attribute() {
-                    return Self::of_binary(field, *operator, right, asked);
+                if let Some(test) = Self::of_root(*operator, left, right, asked) {
+                    return Some(test);
                 }
-                let field = right.as_attribute().filter(|_| is_comparison)?;
                 let BinaryOperator::Comparison(operator) = operator else { return None };
-                let operator = BinaryOperator::Comparison(mirrored(*operator));
-                Self::of_binary(field, operator, left, asked)
+                let is_id = |side: &Expression| matches!(side.as_attribute(), Some(Attribute::Intrinsic(it)) if it.is_id());
+                if is_id(left) || is_id(right) {
+                    return None;
+                }
+                let operand = |side: &Expression, asked: &mut Asked| Operand::compile(side, asked);
+                let (left, right) = (operand(left, asked)?, operand(right, asked)?);
+                // What operands need can be looked for before they are computed.
+                let needed = Self::of_known(bounds.upper, asked)?;
+                Some(Self::All(vec![needed, Self::Compare(left, *operator, right)]))
             }
             _ => None,
         }
+    }
+
+    /// A comparison of what the root of the trace is called, in either order.
+    fn of_root(
+        operator: BinaryOperator,
+        left: &Expression,
+        right: &Expression,
+        asked: &mut Asked,
+    ) -> Option<Self> {
+        if let Some(field) = left.as_attribute() {
+            return Self::of_root_name(field, operator, right, asked);
+        }
+        let BinaryOperator::Comparison(operator) = operator else { return None };
+        let operator = BinaryOperator::Comparison(mirrored(operator));
+        Self::of_root_name(right.as_attribute()?, operator, left, asked)
     }
 
     fn of_known(known: Known, asked: &mut Asked) -> Option<Self> {
@@ -69,20 +98,14 @@ impl Test {
         })
     }
 
-    fn of_binary(
+    fn of_root_name(
         field: &Attribute,
         operator: BinaryOperator,
         operand: &Expression,
         asked: &mut Asked,
     ) -> Option<Self> {
-        let constant = operand.as_static()?;
         let Attribute::Intrinsic(intrinsic) = field else { return None };
         let own = match intrinsic {
-            Intrinsic::TraceDuration | Intrinsic::ChildCount => {
-                let BinaryOperator::Comparison(operator) = operator else { return None };
-                let field = Field::compile(field, asked)?;
-                return Some(Self::Compare(field, operator, Value::from(constant)));
-            }
             Intrinsic::RootName => Attribute::Intrinsic(Intrinsic::Name),
             Intrinsic::RootServiceName => Attribute::named(AttributeScope::Resource, SERVICE_NAME),
             _ => return None,
@@ -122,12 +145,55 @@ impl Test {
             Self::Constant(holds) => *holds,
             Self::Met(bit) => trace.spans[place].met & bit != 0,
             Self::RootMet(bit, without) => trace.root().map_or(*without, |it| it.met & bit != 0),
-            Self::Compare(field, operator, operand) => {
-                value::compare(*operator, &field.value(trace, place), operand)
+            Self::Compare(left, operator, right) => {
+                value::compare(*operator, &left.value(trace, place), &right.value(trace, place))
             }
             Self::All(tests) => tests.iter().all(|test| test.holds(trace, place)),
             Self::Any(tests) => tests.iter().any(|test| test.holds(trace, place)),
             Self::Not(test) => !test.holds(trace, place),
+        }
+    }
+}
+
+impl Operand {
+    fn compile(expression: &Expression, asked: &mut Asked) -> Option<Self> {
+        Some(match &expression.kind {
+            ExpressionKind::Static(constant) => Self::Constant(Value::from(constant)),
+            // Walks tell kinds and status codes by their words, which compare otherwise.
+            ExpressionKind::Attribute(Attribute::Intrinsic(
+                Intrinsic::Kind | Intrinsic::Status,
+            )) => {
+                return None;
+            }
+            ExpressionKind::Attribute(field) => Self::Field(Field::compile(field, asked)?),
+            ExpressionKind::Unary { operator: UnaryOperator::Negate, operand } => {
+                Self::Negated(Box::new(Self::compile(operand, asked)?))
+            }
+            ExpressionKind::Binary {
+                operator: BinaryOperator::Arithmetic(operator),
+                left,
+                right,
+            } => {
+                let left = Box::new(Self::compile(left, asked)?);
+                Self::Computed(*operator, left, Box::new(Self::compile(right, asked)?))
+            }
+            _ => return None,
+        })
+    }
+
+    fn value(&self, trace: &Whole<'_>, place: usize) -> Value {
+        match self {
+            Self::Constant(value) => value.clone(),
+            Self::Field(field) => field.value(trace, place),
+            Self::Negated(operand) => value::negate(&operand.value(trace, place)),
+            Self::Computed(operator, left, right) => {
+                let values = (left.value(trace, place), right.value(trace, place));
+                let computed = value::arithmetic(*operator, &values.0, &values.1);
+                computed.unwrap_or_else(|_| {
+                    trace.tell_division();
+                    Value::Nil
+                })
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::tree::Tree;
 use fanal_storage::{ReadValues, WalkedSpan};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 /// A trace in columns. Positions of spans are those of the walk.
 #[derive(Debug)]
@@ -12,13 +12,24 @@ pub(super) struct Whole<'a> {
     tree: OnceCell<Tree>,
     times: OnceCell<(u64, u64)>,
     root: OnceCell<Option<usize>>,
+    has_divided_by_zero: Cell<bool>,
 }
 
 impl<'a> Whole<'a> {
     /// Of spans without exact duplicates.
     pub(super) fn new(spans: &'a [WalkedSpan], values: &'a ReadValues<'a>) -> Self {
         let (tree, times, root) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { spans, values, tree, times, root }
+        Self { spans, values, tree, times, root, has_divided_by_zero: Cell::new(false) }
+    }
+
+    /// Tells that a whole number was divided by zero.
+    pub(super) fn tell_division(&self) {
+        self.has_divided_by_zero.set(true);
+    }
+
+    /// Whether a whole number was divided by zero.
+    pub(super) fn has_divided_by_zero(&self) -> bool {
+        self.has_divided_by_zero.get()
     }
 
     /// Which span hangs under which.
