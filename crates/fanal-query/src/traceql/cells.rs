@@ -1,7 +1,7 @@
 //! Numbers of spans by series and time bucket, and the series that a metrics function makes of them.
 //!
 //! Filled span by span, or with what a store aggregated. Memory grows with series and buckets that have spans, never with
-//! spans; beyond [`SERIES_MAX`] series, spans of others are counted as left out.
+//! spans; beyond [`groups_max`] series, spans of others are counted as left out.
 
 use fanal_base::cast;
 use fanal_traceql::ast::{Located, MetricsFunction, OverTime};
@@ -12,10 +12,26 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 /// Most series of one function.
-pub(super) const SERIES_MAX: usize = 10_000;
+const SERIES_MAX: usize = 10_000;
+
+/// Most samples of one function, and so most cells.
+const SAMPLES_MAX: usize = 1_500_000;
+
+/// Powers of two that a histogram has series of, about.
+const POWERS: usize = 20;
+
+/// Most groups of spans of a function: so that its samples are no more than may be.
+pub(super) fn groups_max(function: &MetricsFunction, buckets: &Buckets) -> usize {
+    let series = match function {
+        MetricsFunction::HistogramOverTime(_) => POWERS,
+        MetricsFunction::QuantileOverTime(_, quantiles) => quantiles.len(),
+        _ => 1,
+    };
+    (SAMPLES_MAX / series.max(1) / buckets.count().max(1)).clamp(1, SERIES_MAX)
+}
 
 /// The spans of one series in one bucket, in numbers.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Cell {
     pub(super) spans: u64,
     /// Of how many the field is a number.
@@ -23,19 +39,28 @@ pub(super) struct Cell {
     sum: f64,
     /// What `sum` lost to rounding.
     lost: f64,
-    min: Option<f64>,
-    max: Option<f64>,
+    /// Least and greatest, where there are numbers.
+    min: f64,
+    max: f64,
     /// By exponent of the smallest power of two that is not below the number.
     pub(super) powers: BTreeMap<i32, u64>,
 }
 
 /// What spans add up to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Cells {
+    pub(super) groups_max: usize,
     places: HashMap<Vec<(String, u8, String)>, usize, RandomState>,
     groups: Vec<(Vec<Label>, BTreeMap<usize, Cell>)>,
     /// Spans of series beyond the limit.
     pub(super) left_out: u64,
+}
+
+impl Default for Cell {
+    fn default() -> Self {
+        let (min, max) = (f64::INFINITY, f64::NEG_INFINITY);
+        Self { spans: 0, numbers: 0, sum: 0.0, lost: 0.0, min, max, powers: BTreeMap::new() }
+    }
 }
 
 impl Cell {
@@ -62,8 +87,8 @@ impl Cell {
 
     /// Widens the range of numbers.
     pub(super) fn add_extremes(&mut self, min: f64, max: f64) {
-        self.min = Some(self.min.map_or(min, |known| known.min(min)));
-        self.max = Some(self.max.map_or(max, |known| known.max(max)));
+        self.min = self.min.min(min);
+        self.max = self.max.max(max);
     }
 
     /// Adds the spans of another.
@@ -72,9 +97,7 @@ impl Cell {
         self.numbers += other.numbers;
         self.add_sum(other.sum);
         self.add_sum(other.lost);
-        if let (Some(min), Some(max)) = (other.min, other.max) {
-            self.add_extremes(min, max);
-        }
+        self.add_extremes(other.min, other.max);
         for (power, count) in &other.powers {
             *self.powers.entry(*power).or_default() += count;
         }
@@ -84,8 +107,8 @@ impl Cell {
         let sum = self.sum + self.lost;
         match kind {
             _ if self.numbers == 0 => None,
-            OverTime::Minimum => self.min,
-            OverTime::Maximum => self.max,
+            OverTime::Minimum => Some(self.min),
+            OverTime::Maximum => Some(self.max),
             OverTime::Sum => Some(sum),
             OverTime::Average => Some(sum / cast::figure(self.numbers)),
         }
@@ -141,6 +164,12 @@ fn rounded_up(number: f64) -> i32 {
 }
 
 impl Cells {
+    /// None, of a function over these buckets.
+    pub(super) fn new(function: &MetricsFunction, buckets: &Buckets) -> Self {
+        let groups_max = groups_max(function, buckets);
+        Self { groups_max, places: HashMap::default(), groups: Vec::new(), left_out: 0 }
+    }
+
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.groups.is_empty()
@@ -152,7 +181,7 @@ impl Cells {
         let next = self.groups.len();
         match self.places.entry(key.collect()) {
             Entry::Occupied(known) => Some(*known.get()),
-            Entry::Vacant(_) if next >= SERIES_MAX => None,
+            Entry::Vacant(_) if next >= self.groups_max => None,
             Entry::Vacant(new) => {
                 self.groups.push((labels, BTreeMap::new()));
                 Some(*new.insert(next))

@@ -4,7 +4,7 @@
 //! evaluated on whole traces, page by page. Invariant: both ways give the same numbers, and where a limit or a lost part
 //! left spans out, the answer says so.
 
-use super::cells::{Cell, Cells, NANOS_PER_SECOND, SERIES_MAX, power_of};
+use super::cells::{Cell, Cells, NANOS_PER_SECOND, power_of};
 use super::columns::Asked;
 use super::columns::count::Counter;
 use super::columns::sides::Sides;
@@ -18,6 +18,7 @@ use crate::error::QueryError;
 use crate::service::{QueryService, corruption, in_reach, tell};
 use fanal_base::cast;
 use fanal_model::TraceId;
+use fanal_storage::aggregate::groups_warning;
 use fanal_storage::{
     FindTraces, Projection, ScanCounts, TenantId, TracePosition, TraceVisitor, WalkTraces,
     WalkValues,
@@ -142,12 +143,14 @@ impl Run<'_> {
         if let MetricsFunction::Compare(arguments) = function {
             return self.comparison(query, arguments).await;
         }
-        let mut cells = Cells::default();
+        let mut cells = Cells::new(function, &self.buckets);
         match pushdown::plan(query, &self.buckets) {
             Some(pushdown) => {
                 let request = pushdown.request.clone();
                 let found = self.service.store().aggregate(self.tenant, request).await?;
-                for warning in &found.warnings {
+                // Of groups that are left out the cells tell, in the words of series.
+                let of_groups = groups_warning(cells.groups_max, found.spans_left_out);
+                for warning in found.warnings.iter().filter(|warning| **warning != of_groups) {
                     tell(warning.clone(), &mut self.answer.partial);
                 }
                 self.answer.inspected_spans += found.scanned.spans;
@@ -171,9 +174,9 @@ impl Run<'_> {
         }
         if cells.left_out > 0 {
             self.answer.partial.push(format!(
-                "answer has the {SERIES_MAX} series it may have; {} spans of further series are left out; \
+                "answer has the {} series it may have; {} spans of further series are left out; \
                  add conditions, or group by fewer attributes",
-                cells.left_out
+                cells.groups_max, cells.left_out
             ));
         }
         let unit = unit(function.argument());

@@ -3,7 +3,7 @@
 //! Asked by [`super::metrics`], which looks at whole traces where this cannot tell.
 
 use super::bounds::Bounds;
-use super::cells::{Cell, Cells};
+use super::cells::{Cell, Cells, groups_max};
 use fanal_base::cast;
 use fanal_model::Value as ModelValue;
 use fanal_storage::{
@@ -15,9 +15,6 @@ use fanal_traceql::ast::{
 };
 use fanal_traceql::eval::{Buckets, Label, label_value};
 use fanal_traceql::value::Value;
-
-/// Most groups that the store answers.
-const GROUPS_MAX: usize = super::cells::SERIES_MAX;
 
 /// A question to the store in place of a pipeline.
 #[derive(Debug)]
@@ -92,7 +89,7 @@ pub(super) fn plan(query: &MetricsPipeline, buckets: &Buckets) -> Option<Pushdow
             step_nanos: Some(buckets.step()),
             group_by,
             measures: measures(&query.aggregate.function)?,
-            groups_max: GROUPS_MAX,
+            groups_max: groups_max(&query.aggregate.function, buckets),
         },
         fields,
     })

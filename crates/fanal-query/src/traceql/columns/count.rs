@@ -1,12 +1,12 @@
 //! Metrics over a walk: spans that a program finds, counted by the numbers of their fields and by bucket.
 //!
 //! Each call counts for itself and adds up under one lock, so that threads seldom meet. Memory grows with series and
-//! buckets, up to [`SERIES_MAX`] series.
+//! buckets, up to [`groups_max`] series.
 
 use super::field::Field;
 use super::program::Program;
 use super::whole::{Whole, without_duplicates};
-use crate::traceql::cells::{Cell, Cells, SERIES_MAX, power_of};
+use crate::traceql::cells::{Cell, Cells, groups_max, power_of};
 use fanal_storage::{ReadValues, TraceVisitor, WalkValues, WalkedTrace};
 use fanal_traceql::ast::{Attribute, MetricsPipeline};
 use fanal_traceql::eval::{Buckets, Label, label_value};
@@ -58,19 +58,20 @@ impl Counts {
 /// What is counted of a pipeline.
 #[derive(Debug)]
 pub(in crate::traceql) struct Counter {
-    pub(in crate::traceql) program: Program,
+    program: Program,
     /// What series are told apart by, at most [`FIELDS_MAX`].
-    pub(in crate::traceql) by: Vec<(Attribute, Field)>,
+    by: Vec<(Attribute, Field)>,
     /// What is measured of each span.
-    pub(in crate::traceql) measured: Option<Field>,
-    pub(in crate::traceql) buckets: Buckets,
+    measured: Option<Field>,
+    buckets: Buckets,
+    groups_max: usize,
     pub(in crate::traceql) needed: u64,
-    pub(in crate::traceql) found: Mutex<Found>,
+    found: Mutex<Found>,
 }
 
 /// What was counted.
 #[derive(Debug, Default)]
-pub(in crate::traceql) struct Found {
+struct Found {
     series: HashMap<Numbers, HashMap<usize, Cell, RandomState>, RandomState>,
     left_out: u64,
     traces: u64,
@@ -93,7 +94,8 @@ impl Counter {
             None => None,
         };
         let (needed, found) = (program.needed(), Mutex::default());
-        Some(Self { program, by, measured, buckets, needed, found })
+        let groups_max = groups_max(&query.aggregate.function, &buckets);
+        Some(Self { program, by, measured, buckets, groups_max, needed, found })
     }
 
     fn count(&self, trace: &Whole<'_>, counts: &mut Counts) {
@@ -171,14 +173,14 @@ impl TraceVisitor for Counter {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.traces += looked_at;
         found.divisions_by_zero += divisions;
-        found.add(counts);
+        found.add(counts, self.groups_max);
     }
 }
 
 impl Found {
-    fn add(&mut self, counts: Counts) {
+    fn add(&mut self, counts: Counts, groups_max: usize) {
         for (numbers, bucket, cell) in counts.cells {
-            if self.series.len() >= SERIES_MAX && !self.series.contains_key(&numbers) {
+            if self.series.len() >= groups_max && !self.series.contains_key(&numbers) {
                 self.left_out += cell.spans;
                 continue;
             }
