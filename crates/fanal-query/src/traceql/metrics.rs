@@ -12,6 +12,8 @@ use super::compare::Comparison;
 use super::exemplars;
 use super::finder;
 use super::pushdown;
+use super::rarest;
+use super::search::REACH_NANOS;
 use crate::cursor::Cursor;
 use crate::duplicates;
 use crate::error::QueryError;
@@ -38,6 +40,9 @@ pub const SPANS_LOOKED_AT_MAX: u64 = 10_000_000;
 
 /// Traces that are asked for at a time.
 const FIND_COUNT: usize = 10_000;
+
+/// Traces with a needed span that are looked at one by one instead of a walk over all.
+const RARE_MAX: usize = 100;
 
 /// Whole traces that are in memory at a time.
 const FETCH_MAX: usize = 64;
@@ -160,14 +165,7 @@ impl Run<'_> {
             None => {
                 let mut asked = Asked::default();
                 match Counter::compile(query, self.buckets, &mut asked) {
-                    Some(counter) => {
-                        let counter = Arc::new(counter);
-                        let visitor = Arc::clone(&counter) as Arc<dyn TraceVisitor>;
-                        let values = self.walk(visitor, counter.needed, asked).await?;
-                        let (traces, divisions) = counter.add_to(&mut cells, &values.read());
-                        self.answer.inspected_traces += traces;
-                        self.evaluation.divisions_by_zero += divisions;
-                    }
+                    Some(counter) => self.count_whole(query, counter, asked, &mut cells).await?,
                     None => self.look_at_traces(query, &mut Counts::Cells(&mut cells)).await?,
                 }
             }
@@ -196,6 +194,34 @@ impl Run<'_> {
         self.answer.scanned.spans += scanned.spans;
         self.answer.scanned.granules_read += scanned.granules_read;
         self.answer.scanned.granules_total = scanned.granules_total;
+    }
+
+    /// Counts in columns, or on the few traces that have a span which is needed.
+    async fn count_whole(
+        &mut self,
+        query: &MetricsPipeline,
+        counter: Counter,
+        asked: Asked,
+        cells: &mut Cells,
+    ) -> Result<(), QueryError> {
+        let range = self.reach();
+        let (store, needed) = ((self.service, self.tenant), (&asked, counter.needed));
+        let rare = rarest::find(store, needed, range, RARE_MAX, None).await?;
+        self.add_scanned(rare.scanned);
+        rare.warnings.into_iter().for_each(|warning| tell(warning, &mut self.answer.partial));
+        if let Some(traces) = rare.traces {
+            for chunk in traces.chunks(FETCH_MAX) {
+                self.look_at(chunk, query, &mut Counts::Cells(cells)).await?;
+            }
+            return Ok(());
+        }
+        let counter = Arc::new(counter);
+        let visitor = Arc::clone(&counter) as Arc<dyn TraceVisitor>;
+        let values = self.walk(visitor, counter.needed, asked).await?;
+        let (traces, divisions) = counter.add_to(cells, &values.read());
+        self.answer.inspected_traces += traces;
+        self.evaluation.divisions_by_zero += divisions;
+        Ok(())
     }
 
     async fn comparison(
@@ -265,6 +291,12 @@ impl Run<'_> {
         (first, last)
     }
 
+    /// Earliest and latest start of spans that belong to traces of which spans count.
+    fn reach(&self) -> (u64, u64) {
+        let (first, last) = self.range();
+        (first.saturating_sub(REACH_NANOS), last.saturating_add(REACH_NANOS))
+    }
+
     async fn look_at_traces(
         &mut self,
         query: &MetricsPipeline,
@@ -273,13 +305,13 @@ impl Run<'_> {
         let Some(conditions) = finder::of_pipeline(&query.pipeline).into_conditions() else {
             return Ok(());
         };
-        let (first, last) = self.range();
+        let (first, last) = self.reach();
         let mut after = None;
         loop {
             let request = FindTraces {
                 conditions: conditions.clone(),
-                start_min_unix_nanos: first.saturating_sub(super::search::REACH_NANOS),
-                start_max_unix_nanos: last.saturating_add(super::search::REACH_NANOS),
+                start_min_unix_nanos: first,
+                start_max_unix_nanos: last,
                 limit: FIND_COUNT,
                 after,
             };

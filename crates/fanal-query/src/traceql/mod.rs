@@ -14,6 +14,7 @@ pub mod finder;
 mod leaf;
 pub mod metrics;
 mod pushdown;
+mod rarest;
 pub mod search;
 
 pub use bounds::{Bounds, Known};

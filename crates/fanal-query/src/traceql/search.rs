@@ -9,6 +9,7 @@ use super::columns::Asked;
 use super::columns::find::{Finder, Wanted};
 use super::columns::program::Program;
 use super::finder;
+use super::rarest;
 use crate::cursor::Cursor;
 use crate::duplicates;
 use crate::error::QueryError;
@@ -224,10 +225,20 @@ impl TraceqlSearching {
 
     async fn walk(&mut self, asked: Asked, program: Program) -> Result<(), QueryError> {
         let (start, end) = (self.search.start_unix_nanos, self.search.end_unix_nanos);
+        let (first, last) = (start.saturating_sub(REACH_NANOS), end.saturating_add(REACH_NANOS));
+        let (store, needed) = ((&self.service, &self.tenant), (&asked, program.needed()));
+        let rare = rarest::find(store, needed, (first, last), FIND_MAX, self.after).await?;
+        self.note(rare.warnings, rare.scanned);
+        self.is_walked = true;
+        if let Some(traces) = rare.traces {
+            self.is_exhausted = true;
+            self.wait_for(traces);
+            return Ok(());
+        }
         let count_max = self.search.limit.saturating_add(1);
         let request = WalkTraces {
-            start_min_unix_nanos: start.saturating_sub(REACH_NANOS),
-            start_max_unix_nanos: end.saturating_add(REACH_NANOS),
+            start_min_unix_nanos: first,
+            start_max_unix_nanos: last,
             conditions: asked.conditions,
             needed: program.needed(),
             keys: asked.keys,
@@ -236,7 +247,6 @@ impl TraceqlSearching {
         let finder = Arc::new(Finder::new(wanted));
         let visitor = Arc::clone(&finder) as Arc<dyn TraceVisitor>;
         let walked = self.service.store().walk_traces(&self.tenant, request, visitor).await?;
-        self.is_walked = true;
         self.found.inspected_spans += walked.scanned.spans;
         self.spans_max = self.spans_max.saturating_add(walked.scanned.spans);
         self.note(walked.warnings, walked.scanned);
@@ -270,10 +280,14 @@ impl TraceqlSearching {
         self.is_exhausted = !found.has_more;
         self.after = found.traces.last().copied().or(self.after);
         self.note(found.warnings, found.scanned);
+        self.wait_for(found.traces);
+        Ok(())
+    }
+
+    fn wait_for(&mut self, traces: Vec<TracePosition>) {
         let begins_in_range =
             |position: &TracePosition| position.start_unix_nanos <= self.search.end_unix_nanos;
-        self.waiting.extend(found.traces.into_iter().filter(begins_in_range));
-        Ok(())
+        self.waiting.extend(traces.into_iter().filter(begins_in_range));
     }
 
     fn look_at(&mut self, trace: TraceSpans) -> Result<(), QueryError> {
