@@ -4,6 +4,7 @@
 //! it is asked, late spans included. Knows no names of metrics and no query language.
 
 mod calls;
+mod exemplars;
 mod spans;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,8 @@ use fanal_storage::aggregate::{BUCKETS_MAX, DOUBLING_COUNTERS, doubling_counter}
 use fanal_storage::{SpanCondition, StoreError};
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+
+pub use exemplars::{RateExemplar, RateExemplars};
 
 /// Most tallies of one answer: about 150 MB.
 pub const TALLIES_MAX: usize = 500_000;
@@ -143,7 +146,8 @@ impl Bounds {
         (0..self.count).map(move |doublings| self.unit_nanos.get() << doublings)
     }
 
-    fn counter(self, nanos: u64) -> usize {
+    /// The counter of a duration.
+    pub fn counter(self, nanos: u64) -> usize {
         doubling_counter(nanos, self.unit_nanos).min(self.count)
     }
 }

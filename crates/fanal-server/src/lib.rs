@@ -33,6 +33,7 @@ pub use native::openapi::openapi_json;
 pub use native::types::{Consumer, Listener};
 pub use operations::metrics::metrics_reference;
 pub use operations::resident_bytes;
+pub use prometheus::{RemoteWriteSettings, SpanMetricsSettings};
 pub use questions::Questions;
 pub use serve::serve;
 pub use state::{Readiness, ServerState};

@@ -1,10 +1,12 @@
 //! What answers questions: the routers of every door, over one state, so that their limits are shared.
 
 use crate::grpc::{self, QuestionDoor};
+use crate::prometheus;
 use crate::router::{router, zipkin_router};
 use crate::state::{App, ServerState};
 use axum::Router;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Answers questions at every door.
 #[derive(Debug, Clone)]
@@ -29,6 +31,11 @@ impl Questions {
     /// What another door answers. Receivers may be merged into it.
     pub async fn door(&self, door: &QuestionDoor) -> Router {
         grpc::router(Arc::clone(&self.0), door).await
+    }
+
+    /// Collects metrics from spans and sends them, as far as that is set, until the process stops.
+    pub async fn collect_span_metrics(self, stopping: watch::Receiver<bool>) {
+        prometheus::collect(self.0, stopping).await;
     }
 
     #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::limits::{CACHED_SPAN_AGE_MAX_NANOS, CACHED_TRACE_AGE_MAX_NANOS, IMPOR
 use crate::native::import;
 use crate::native::types::{Consumer, Listener};
 use crate::operations::http_counters::HttpCounters;
-use crate::prometheus::RecentRates;
+use crate::prometheus::{Collected, RecentRates, RemoteWriteCounters, SpanMetricsSettings};
 use crate::refusal::Refusal;
 use crate::tempo::TempoSettings;
 use crate::zipkin::ZipkinSettings;
@@ -58,6 +58,8 @@ pub struct ServerState {
     pub zipkin: ZipkinSettings,
     /// Tempo's query API.
     pub tempo: TempoSettings,
+    /// Metrics from spans.
+    pub span_metrics: SpanMetricsSettings,
 }
 
 /// What handlers share.
@@ -70,6 +72,9 @@ pub(crate) struct App {
     pub(crate) archive: TenantId,
     pub(crate) http_counters: HttpCounters,
     pub(crate) recent_rates: RecentRates,
+    /// Counters of spans and calls.
+    pub(crate) collected: Collected,
+    pub(crate) remote_write: RemoteWriteCounters,
     /// Turns of files that are imported.
     pub(crate) imports: Arc<Semaphore>,
     started_unix_nanos: u64,
@@ -87,6 +92,8 @@ impl App {
             archive: TenantId::archive(),
             http_counters: HttpCounters::default(),
             recent_rates: RecentRates::default(),
+            collected: Collected::default(),
+            remote_write: RemoteWriteCounters::default(),
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
             started_unix_nanos: given.clock.now_unix_nanos(),
             questions: Semaphore::new(given.limits.questions_max),

@@ -7,6 +7,7 @@ pub(crate) use stores::MuteStore;
 use crate::grpc::QUESTION_DOORS;
 use crate::limits::Limits;
 use crate::native::types::{Consumer, Listener};
+use crate::prometheus::SpanMetricsSettings;
 use crate::questions::Questions;
 use crate::state::{App, Readiness, ServerState};
 use crate::tempo::TempoSettings;
@@ -42,7 +43,7 @@ pub(crate) const CHECKOUT: &str = "0af7651916cd43dd8448eb211c80319c";
 /// Id of the trace of [`ping`], as 32 digits.
 pub(crate) const PING: &str = "00000000000000000000000000000abc";
 
-const MILLI: u64 = 1_000_000;
+pub(crate) const MILLI: u64 = 1_000_000;
 
 /// A server under test.
 pub(crate) struct Server {
@@ -114,6 +115,7 @@ impl Server {
             }],
             version: "0.0.1".into(),
             limits,
+            span_metrics: SpanMetricsSettings::default(),
             zipkin: ZipkinSettings {
                 autocomplete_keys: vec!["environment".into(), "region".into()],
                 ..ZipkinSettings::default()

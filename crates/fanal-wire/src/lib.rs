@@ -9,6 +9,7 @@ pub mod api_v3;
 pub mod expression;
 pub mod metrics;
 mod raw;
+pub mod remote_write;
 pub mod storage_v2;
 pub mod tempo;
 

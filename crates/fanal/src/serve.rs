@@ -67,6 +67,7 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
         limits: Limits::default(),
         zipkin: config.zipkin.clone(),
         tempo: config.tempo.clone(),
+        span_metrics: config.span_metrics.clone(),
     };
     // Pages of the UI send their test trace to the port that they came from.
     let same_origin = otlp_http_router(Arc::clone(&pipeline), &config.receivers);
@@ -78,6 +79,7 @@ async fn serve(config: Config, companion: Option<Companion>) -> anyhow::Result<(
     let receivers = Arc::new(config.receivers.clone());
     let beside = Router::new();
     let door = Door { pipeline, config: receivers, beside, shutdown: stopping.clone() };
+    tasks.spawn(questions.clone().collect_span_metrics(stopping.clone()));
     start_doors(&mut tasks, doors, &door, &questions);
     if let (Some(start), Some(otlp_http)) = (companion, address_of(&addresses, "otlp_http")) {
         start(&mut tasks, otlp_http, stopping);

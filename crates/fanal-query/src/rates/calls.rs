@@ -34,7 +34,7 @@ const USER_NUMBER: u32 = u32::MAX;
 
 /// A key by numbers of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Key {
+pub(super) struct Key {
     client: u32,
     server: u32,
     connection: Connection,
@@ -42,11 +42,11 @@ struct Key {
 
 /// A call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Call {
-    key: Key,
+pub(super) struct Call {
+    pub(super) key: Key,
     is_failed: bool,
-    unix_nanos: u64,
-    server_nanos: u64,
+    pub(super) unix_nanos: u64,
+    pub(super) server_nanos: u64,
     /// `None` where no caller tells of it.
     client_nanos: Option<u64>,
 }
@@ -86,7 +86,8 @@ impl QueryService {
     }
 }
 
-fn walk(question: &RatesQuestion) -> WalkLinks {
+/// The walk that tells what the rule looks at.
+pub(super) fn walk(question: &RatesQuestion) -> WalkLinks {
     let mark = |key: &str| Mark { key: key.into(), unless: String::new() };
     WalkLinks {
         start_min_unix_nanos: question.start_unix_nanos,
@@ -162,19 +163,11 @@ impl RateTally {
 
 /// The answer, with names in place of their numbers.
 fn named(tallies: Tallies, walked: WalkedLinks) -> Rates<CallKey> {
-    let name = |number: u32| match walked.names.get(cast::index(number)) {
-        _ if number == USER_NUMBER => USER.to_owned(),
-        Some(name) if !name.is_empty() => name.clone(),
-        _ => UNKNOWN_SERVICE.to_owned(),
-    };
     let mut rates = Rates::new(walked.warnings);
     for ((key, bucket), tally) in tallies {
         let buckets = match key {
             None => &mut rates.overflow,
-            Some(Key { client, server, connection }) => {
-                let key = CallKey { client: name(client), server: name(server), connection };
-                rates.keys.entry(key).or_default()
-            }
+            Some(key) => rates.keys.entry(key_of(key, &walked.names)).or_default(),
         };
         // A service may be called as the word for none is.
         buckets.entry(bucket).or_default().merge(&tally);
@@ -182,9 +175,19 @@ fn named(tallies: Tallies, walked: WalkedLinks) -> Rates<CallKey> {
     rates
 }
 
+/// A key by names.
+pub(super) fn key_of(key: Key, names: &[String]) -> CallKey {
+    let name = |number: u32| match names.get(cast::index(number)) {
+        _ if number == USER_NUMBER => USER.to_owned(),
+        Some(name) if !name.is_empty() => name.clone(),
+        _ => UNKNOWN_SERVICE.to_owned(),
+    };
+    CallKey { client: name(key.client), server: name(key.server), connection: key.connection }
+}
+
 /// Finds the calls of a trace; has room for its work that it uses again.
 #[derive(Debug, Default)]
-struct Rule {
+pub(super) struct Rule {
     /// Place of the span of an id, by whether it is called.
     places: HashMap<(SpanId, bool), usize, RandomState>,
     /// By place: whether a span that it called was found.
@@ -192,7 +195,8 @@ struct Rule {
 }
 
 impl Rule {
-    fn calls(&mut self, trace: &[LinkSpan], mut add: impl FnMut(Call)) {
+    /// Hands out the calls of a trace.
+    pub(super) fn calls(&mut self, trace: &[LinkSpan], mut add: impl FnMut(Call)) {
         let spans = self.distinct(trace);
         self.answered.clear();
         self.answered.resize(spans.len(), false);

@@ -4,12 +4,14 @@
 //! `TABLE` all others; page and reference are made from both.
 
 use super::process;
+use crate::prometheus::{self, RemoteWriteCounters};
 use crate::state::App;
 use fanal_base::cast;
 use fanal_pipeline::{METRICS as INGEST, SamplingSnapshot};
 use fanal_storage::StoreStats;
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A metric of this crate.
 struct Metric {
@@ -237,6 +239,55 @@ const TABLE: &[Metric] = &[
         read: |source| sampled(source, |sampling| sampling.adaptive_untracked_traces),
     },
     Metric {
+        name: "fanal_span_metrics_keys",
+        help: "Keys of spans and of calls that are told apart in metrics from spans.",
+        kind: "gauge",
+        labels: "",
+        read: |source| single(Some(cast::figure(cast::wide(source.app.collected.sizes().0)))),
+    },
+    Metric {
+        name: "fanal_span_metrics_overflow_total",
+        help: "Spans and calls beyond metrics.span_keys_max, counted in series with the label metric_overflow.",
+        kind: "counter",
+        labels: "",
+        read: |source| single(Some(cast::figure(source.app.collected.sizes().1))),
+    },
+    Metric {
+        name: "fanal_span_metrics_failures_total",
+        help: "Windows of metrics from spans that could not be collected; each is tried again.",
+        kind: "counter",
+        labels: "",
+        read: |source| single(Some(cast::figure(source.app.collected.failures()))),
+    },
+    Metric {
+        name: "fanal_remote_write_sent_samples_total",
+        help: "Samples that the receiver of remote write took.",
+        kind: "counter",
+        labels: "",
+        read: |source| sent(source, |counters| &counters.sent_samples),
+    },
+    Metric {
+        name: "fanal_remote_write_dropped_samples_total",
+        help: "Samples that the receiver of remote write refused, or that waited for it in vain.",
+        kind: "counter",
+        labels: "",
+        read: |source| sent(source, |counters| &counters.dropped_samples),
+    },
+    Metric {
+        name: "fanal_remote_write_failed_requests_total",
+        help: "Requests of remote write that failed, those that were tried again included.",
+        kind: "counter",
+        labels: "",
+        read: |source| sent(source, |counters| &counters.failed_requests),
+    },
+    Metric {
+        name: "fanal_remote_write_queue_bytes",
+        help: "Bytes of requests of remote write that wait.",
+        kind: "gauge",
+        labels: "",
+        read: |source| sent(source, |counters| &counters.queue_bytes),
+    },
+    Metric {
         name: "fanal_http_requests_total",
         help: "Requests answered on the port of the UI, by route and status.",
         kind: "counter",
@@ -313,8 +364,14 @@ fn sampled(source: &Source<'_>, read: fn(&SamplingSnapshot) -> u64) -> Vec<Sampl
     single(Some(cast::figure(read(&source.app.given.pipeline.sampling().snapshot()))))
 }
 
-/// The page. Without `stats` the store's metrics are absent.
-pub(crate) fn page(app: &App, stats: Option<&StoreStats>) -> String {
+/// Nothing where nothing is sent.
+fn sent(source: &Source<'_>, read: fn(&RemoteWriteCounters) -> &AtomicU64) -> Vec<Sample> {
+    let value = || cast::figure(read(&source.app.remote_write).load(Ordering::Relaxed));
+    single(source.app.given.span_metrics.remote_write.url.is_some().then(value))
+}
+
+/// The page, with metrics from spans at its end. Without `stats` the store's metrics are absent.
+pub(crate) fn page(app: &App, stats: Option<&StoreStats>, is_open_metrics: bool) -> String {
     let mut page = String::new();
     let snapshot = app.given.pipeline.snapshot();
     for metric in INGEST {
@@ -322,20 +379,42 @@ pub(crate) fn page(app: &App, stats: Option<&StoreStats>) -> String {
             labels: sample.labels.into_iter().map(|(key, word)| (key, Cow::from(word))).collect(),
             value: cast::figure(sample.value),
         });
-        write_metric(&mut page, metric.name, metric.help, metric.kind.as_str(), samples.collect());
+        let kind = metric.kind.as_str();
+        let family = family(metric.name, kind, is_open_metrics);
+        write_metric(&mut page, family, metric.name, metric.help, kind, samples.collect());
     }
     let source = Source { app, stats };
     for metric in TABLE {
-        write_metric(&mut page, metric.name, metric.help, metric.kind, (metric.read)(&source));
+        let family = family(metric.name, metric.kind, is_open_metrics);
+        let samples = (metric.read)(&source);
+        write_metric(&mut page, family, metric.name, metric.help, metric.kind, samples);
+    }
+    if app.given.span_metrics.is_on {
+        prometheus::write(&mut page, &app.collected.totals(), is_open_metrics);
+    }
+    if is_open_metrics {
+        page.push_str("# EOF\n");
     }
     page
 }
 
-fn write_metric(page: &mut String, name: &str, help: &str, kind: &str, samples: Vec<Sample>) {
+/// What a metric is declared as: in OpenMetrics a counter without the ending that its samples have.
+fn family<'a>(name: &'a str, kind: &str, is_open_metrics: bool) -> &'a str {
+    if is_open_metrics && kind == "counter" { name.trim_end_matches("_total") } else { name }
+}
+
+fn write_metric(
+    page: &mut String,
+    family: &str,
+    name: &str,
+    help: &str,
+    kind: &str,
+    samples: Vec<Sample>,
+) {
     if samples.is_empty() {
         return;
     }
-    let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    let _ = writeln!(page, "# HELP {family} {help}\n# TYPE {family} {kind}");
     for sample in samples {
         page.push_str(name);
         for (index, (key, value)) in sample.labels.iter().enumerate() {
@@ -352,7 +431,8 @@ fn write_metric(page: &mut String, name: &str, help: &str, kind: &str, samples: 
 pub fn metrics_reference() -> String {
     let mut page = String::from(
         "# Metrics\n\n\
-         `GET /metrics` on the port of the UI answers these in Prometheus' text format. Counters count since start.\n\n\
+         `GET /metrics` on the port of the UI answers these in Prometheus' text format. Counters count since start.\n\
+         Metrics from spans stand on the same page: docs/span-metrics.md.\n\n\
          | metric | type | labels | meaning |\n|---|---|---|---|\n",
     );
     let ingest = INGEST
@@ -384,7 +464,15 @@ mod tests {
     fn names_follow_the_rule() {
         for metric in TABLE {
             let name = metric.name;
-            let areas = ["storage", "object_store", "sampling", "http", "process"];
+            let areas = [
+                "span_metrics",
+                "remote_write",
+                "storage",
+                "object_store",
+                "sampling",
+                "http",
+                "process",
+            ];
             let has_area = areas.iter().any(|area| name.starts_with(&format!("fanal_{area}_")));
             assert!(has_area, "{name}");
             assert_eq!(name.ends_with("_total"), metric.kind == "counter", "{name}");
@@ -401,8 +489,8 @@ mod tests {
         let labels = vec![("route", Cow::from("a\"b\\c\n")), ("status", Cow::from("200"))];
         let samples =
             vec![Sample { labels, value: 3.0 }, Sample { labels: Vec::new(), value: 0.5 }];
-        write_metric(&mut page, "m", "Help.", "counter", samples);
-        write_metric(&mut page, "none", "Help.", "counter", Vec::new());
+        write_metric(&mut page, "m", "m", "Help.", "counter", samples);
+        write_metric(&mut page, "none", "none", "Help.", "counter", Vec::new());
         assert_eq!(
             page,
             "# HELP m Help.\n# TYPE m counter\nm{route=\"a\\\"b\\\\c\\n\",status=\"200\"} 3\nm 0.5\n"

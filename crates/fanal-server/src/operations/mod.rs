@@ -14,13 +14,16 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::StatusCode;
-use http::header::CONTENT_TYPE;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
 use std::error::Error as _;
 use std::sync::Arc;
 
 /// Prometheus' text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// OpenMetrics, for clients that ask for it: it has examples.
+const OPEN_METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -51,7 +54,10 @@ async fn readiness(State(app): State<Arc<App>>) -> Response {
 }
 
 /// The store's metrics are left out while it does not answer; the others still count.
-async fn metrics(State(app): State<Arc<App>>) -> Response {
+async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let is_open_metrics =
+        accepted.into_iter().any(|value| value.contains("application/openmetrics-text"));
     let stats = match app.ask(app.given.query.stats(&app.tenant)).await {
         Ok(stats) => Some(stats),
         Err(refusal) => {
@@ -59,6 +65,7 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
             None
         }
     };
-    let page = metrics::page(&app, stats.as_ref());
-    (StatusCode::OK, [(CONTENT_TYPE, METRICS_TYPE)], page).into_response()
+    let page = metrics::page(&app, stats.as_ref(), is_open_metrics);
+    let media_type = if is_open_metrics { OPEN_METRICS_TYPE } else { METRICS_TYPE };
+    (StatusCode::OK, [(CONTENT_TYPE, media_type)], page).into_response()
 }

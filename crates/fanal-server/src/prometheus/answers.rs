@@ -74,7 +74,7 @@ pub(super) fn success<T: Serialize>(app: &App, data: &T, warnings: BTreeSet<Stri
 /// A number at a time: seconds, and the number as text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Sample {
-    unix_seconds: f64,
+    pub(super) unix_seconds: f64,
     value: f64,
 }
 

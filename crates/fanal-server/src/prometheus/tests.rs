@@ -176,3 +176,28 @@ async fn refusals_have_a_type() {
     check("/api/v1/labels?limit=x", 400, "bad_data", "limit").await;
     assert_eq!(server.get_prometheus("/api/v1/nothing").await.status, 404);
 }
+
+#[tokio::test]
+async fn exemplars_name_traces() {
+    let server = Server::with_traces().await;
+    let query =
+        encoded("sum(rate(traces_spanmetrics_latency_bucket{service=\"pay\"}[5m])) by (le)");
+    let range = format!("start={}&end={END}", END - 120);
+    let found = data(&server, &format!("/api/v1/query_exemplars?query={query}&{range}")).await;
+    let expect = json!([{
+        "seriesLabels": {"__name__": "traces_spanmetrics_latency_bucket", "le": "0.004", "service": "pay",
+            "span_kind": "SPAN_KIND_CLIENT", "span_name": "charge", "status_code": "STATUS_CODE_ERROR"},
+        "exemplars": [{"labels": {"traceID": "0af7651916cd43dd8448eb211c80319c"}, "value": "0.003",
+            "timestamp": at(END - 60) + 0.001}],
+    }]);
+    assert_eq!(found, expect, "{found:#}");
+    let calls = data(
+        &server,
+        &format!("/api/v1/query_exemplars?query=traces_service_graph_request_total&{range}"),
+    )
+    .await;
+    assert_eq!(calls[0]["seriesLabels"]["server"], "shop", "{calls:#}");
+    assert_eq!(calls[0]["exemplars"][0]["value"], "0.010000999");
+    let none = data(&server, &format!("/api/v1/query_exemplars?query=nothing&{range}")).await;
+    assert_eq!(none, json!([]));
+}

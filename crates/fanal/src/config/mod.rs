@@ -15,7 +15,7 @@ use fanal_local::LocalConfig;
 use fanal_local::tier::BucketConfig;
 use fanal_pipeline::PipelineConfig;
 use fanal_receivers::ReceiversConfig;
-use fanal_server::{TempoSettings, ZipkinSettings};
+use fanal_server::{SpanMetricsSettings, TempoSettings, ZipkinSettings};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -55,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) object_store: BucketConfig,
     pub(crate) zipkin: ZipkinSettings,
     pub(crate) tempo: TempoSettings,
+    pub(crate) span_metrics: SpanMetricsSettings,
 }
 
 impl Config {

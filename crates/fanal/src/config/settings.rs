@@ -5,6 +5,7 @@
 mod kafka;
 mod questions;
 mod sampling;
+mod span_metrics;
 
 use super::{Config, LogFormat, Ports};
 use crate::sampling::StrategiesSource;
@@ -12,7 +13,9 @@ use fanal_local::tier::BucketConfig;
 use fanal_local::{LocalConfig, TenantConfig};
 use fanal_pipeline::PipelineConfig;
 use fanal_receivers::{RECEIVERS, Receiver, ReceiversConfig};
-use fanal_server::{QUESTION_DOORS, QuestionDoor, TempoSettings, ZipkinSettings};
+use fanal_server::{
+    QUESTION_DOORS, QuestionDoor, SpanMetricsSettings, TempoSettings, ZipkinSettings,
+};
 use fanal_storage::TenantId;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
@@ -108,6 +111,7 @@ impl Default for Config {
             object_store: BucketConfig::default(),
             zipkin: ZipkinSettings::default(),
             tempo: TempoSettings::default(),
+            span_metrics: SpanMetricsSettings::default(),
         }
     }
 }
@@ -129,7 +133,8 @@ pub(crate) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     let doors = doors.chain(QUESTION_DOORS.iter().map(Setting::of_question_door));
     let before = BEFORE_DOORS.iter().copied();
     let behind = kafka::SETTINGS.iter().chain(BEHIND_DOORS);
-    let behind = behind.chain(questions::SETTINGS).chain(sampling::SAMPLING);
+    let behind =
+        behind.chain(questions::SETTINGS).chain(span_metrics::SETTINGS).chain(sampling::SAMPLING);
     before.chain(doors).chain(behind.copied()).collect()
 });
 
