@@ -105,7 +105,7 @@ fn unknown_settings(file: &SourceFile, configuration: &SourceFile) -> Vec<Proble
         let name = leading(&file.text[at + 1..], is_part);
         let is_closed = file.text[at + 1 + name.len()..].starts_with('`');
         let is_setting = is_closed && ENDINGS.iter().any(|ending| name.ends_with(ending));
-        let is_metric = name.starts_with("fanal_");
+        let is_metric = name.starts_with("fanal_") || name.starts_with("traces_");
         if is_setting && !is_metric && !configuration.text.contains(&format!("`{name}`")) {
             let message = format!("{CONFIGURATION} has no setting `{name}`: correct the name");
             problems.push(Problem::new(&file.path, scan::line_of(&file.text, at), message));

@@ -17,6 +17,7 @@ use prost::Message as _;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Most series of a request.
 const SERIES_MAX: usize = 2000;
@@ -72,18 +73,20 @@ pub(super) async fn run(app: &App) {
             return;
         }
     };
-    let mut sender = Sender { url, client, waiting: VecDeque::new(), backoff: Duration::ZERO };
+    let (waiting, next_try) = (VecDeque::new(), Instant::now());
+    let mut sender = Sender { url, client, waiting, backoff: Duration::ZERO, next_try };
     let mut ticks = tokio::time::interval(settings.interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        let pause = sender.backoff;
+        // Not a pause from now on, which each tick would begin anew.
+        let next_try = sender.next_try;
         tokio::select! {
             _ = ticks.tick() => {
                 let now = app.given.clock.now_unix_nanos();
                 let requests = requests(&app.collected.totals(), now);
                 sender.add(requests, &app.remote_write);
             }
-            () = tokio::time::sleep(pause), if !sender.waiting.is_empty() => {
+            () = tokio::time::sleep_until(next_try), if !sender.waiting.is_empty() => {
                 sender.send(settings, &app.remote_write).await;
             }
         }
@@ -137,6 +140,7 @@ struct Sender {
     client: reqwest::Client,
     waiting: VecDeque<Waiting>,
     backoff: Duration,
+    next_try: Instant,
 }
 
 impl Sender {
@@ -166,6 +170,7 @@ impl Sender {
             Outcome::Later(why) => {
                 counters.failed_requests.fetch_add(1, Ordering::Relaxed);
                 self.backoff = (self.backoff * 2).clamp(BACKOFF_MIN, BACKOFF_MAX);
+                self.next_try = Instant::now() + self.backoff;
                 let seconds = self.backoff.as_secs();
                 tracing::warn!("remote write failed, next try in {seconds} s: {why}");
             }
@@ -264,7 +269,8 @@ mod tests {
     fn what_waits_is_bounded_and_the_oldest_goes() {
         let counters = RemoteWriteCounters::default();
         let (url, client) = (String::new(), client());
-        let mut sender = Sender { url, client, waiting: VecDeque::new(), backoff: Duration::ZERO };
+        let (waiting, backoff, next_try) = (VecDeque::new(), Duration::ZERO, Instant::now());
+        let mut sender = Sender { url, client, waiting, backoff, next_try };
         let large = || vec![Waiting { body: vec![0; QUEUE_BYTES_MAX / 2].into(), samples: 7 }];
         (0..3).for_each(|_| sender.add(large(), &counters));
         assert_eq!(sender.waiting.len(), 2);
