@@ -2,7 +2,7 @@
 
 mod stores;
 
-pub(crate) use stores::MuteStore;
+pub(crate) use stores::{MuteStore, SLOWNESS};
 
 use crate::grpc::QUESTION_DOORS;
 use crate::limits::Limits;

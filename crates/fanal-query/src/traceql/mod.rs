@@ -16,10 +16,12 @@ pub mod metrics;
 mod pushdown;
 mod rarest;
 pub mod search;
+pub mod stretches;
 
 pub use bounds::{Bounds, Known};
 pub use metrics::{TraceqlMetrics, TraceqlSeries};
 pub use search::{TraceqlFound, TraceqlSearch, TraceqlSearching, TraceqlSet, TraceqlTrace};
+pub use stretches::TraceqlMeasuring;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::{QUESTION_DOORS, router};
 use crate::limits::Limits;
-use crate::testing::{CHECKOUT, MuteStore, PING, START, Server};
+use crate::testing::{CHECKOUT, MuteStore, PING, SLOWNESS, START, Server, ping};
 use axum::Router;
 use axum::body::Body;
 use fanal_formats::otlp::protobuf::decode_request;
@@ -423,4 +423,39 @@ async fn tempos_calls_say_why_there_is_no_answer() {
     };
     check(MuteStore::Unavailable, 14).await;
     check(MuteStore::Silent, 4).await;
+}
+
+/// Time is the test's own, so that the store's slowness takes none.
+#[tokio::test(start_paused = true)]
+async fn tempos_series_come_while_they_are_counted() {
+    let store = MuteStore::Slow(fanal_storage::MemoryStore::default());
+    let server = Server::over(Arc::new(store), Limits::default());
+    server.send(ping(1)).await;
+    let door = Door::of(&server, "tempo").await;
+    let asked = tempo::QueryRangeRequest {
+        query: "{ } | count_over_time() with(exemplars=0)".into(),
+        start: START - 14_000_000_000,
+        end: START + 1_000_000_000,
+        step: 1_000_000_000,
+        ..Default::default()
+    };
+    let began = tokio::time::Instant::now();
+    let path = "tempopb.StreamingQuerier/MetricsQueryRange";
+    let called = door.call::<tempo::QueryRangeResponse>(path, &asked).await;
+    assert!(began.elapsed() >= 15 * SLOWNESS, "each second was counted alone");
+    let told: Vec<(usize, u32, u32)> = called
+        .messages
+        .iter()
+        .map(|message| {
+            let metrics = message.metrics.as_ref().expect("metrics");
+            let samples = message.series.iter().map(|series| series.samples.len()).sum();
+            (samples, metrics.completed_jobs, metrics.total_jobs)
+        })
+        .collect();
+    // Every other stretch, and at the end all of them.
+    let news: Vec<_> = (1..=7).map(|number| (2, 2 * number, 16)).collect();
+    assert_eq!(told[..7], news);
+    assert_eq!(told[7..], [(16, 16, 16)]);
+    let newest = &called.messages[0].series[0].samples;
+    assert!(newest.iter().any(|sample| sample.value > 0.0), "{newest:?}");
 }

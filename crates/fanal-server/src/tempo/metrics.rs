@@ -9,13 +9,14 @@ use crate::state::App;
 use axum::extract::State;
 use axum::response::Response;
 use fanal_base::cast;
-use fanal_query::traceql::{TraceqlMetrics, TraceqlSeries};
+use fanal_query::traceql::{TraceqlMeasuring, TraceqlMetrics, TraceqlSeries};
 use fanal_traceql::compile;
 use fanal_traceql::eval::{Buckets, Exemplar, Label, Series, auto_step, exemplar_count};
 use fanal_traceql::value::Value;
 use fanal_wire::tempo as wire;
 use http::{StatusCode, Uri};
 use serde::Serialize;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Longest range of metrics, in nanoseconds: a day.
@@ -87,15 +88,27 @@ impl MetricsQuestion {
         Self::new(&Asked { query, start, end, step, exemplars }, now_unix_nanos)
     }
 
+    /// Begins to answer series in stretches; their buckets, and what is to be said besides.
+    pub(super) fn begin(self, app: &App) -> (TraceqlMeasuring, Buckets, Notes) {
+        let buckets = self.metrics.buckets;
+        let measuring = app.given.query.traceql_measuring(&app.tenant, self.metrics);
+        (measuring, buckets, self.notes)
+    }
+
     /// The series, their buckets, and what is to be said besides.
     pub(super) async fn ask(self, app: &App) -> Result<(TraceqlSeries, Buckets, Notes), Refusal> {
         let buckets = self.metrics.buckets;
         let answer = app.ask(app.given.query.traceql_metrics(&app.tenant, self.metrics)).await?;
-        let mut notes = self.notes;
-        notes.warnings.extend(answer.warnings.iter().cloned());
-        notes.partial.extend(answer.partial.iter().cloned());
+        let notes = with_answer(self.notes, &answer);
         Ok((answer, buckets, notes))
     }
+}
+
+/// What is known at the end.
+pub(super) fn with_answer(mut notes: Notes, answer: &TraceqlSeries) -> Notes {
+    notes.warnings.extend(answer.warnings.iter().cloned());
+    notes.partial.extend(answer.partial.iter().cloned());
+    notes
 }
 
 /// Whether a step is as wide as the range, but for a rounded second: then one bucket is asked for, which is the range as it is.
@@ -151,6 +164,30 @@ pub(super) fn looked_at(answer: &TraceqlSeries) -> wire::SearchMetrics {
     }
 }
 
+/// The same of an answer that comes in stretches, by which its jobs are counted.
+pub(super) fn progress(
+    answer: &TraceqlSeries,
+    buckets: &Buckets,
+    answered: usize,
+) -> wire::SearchMetrics {
+    let (completed_jobs, total_jobs) = (cast::narrow(answered), cast::narrow(buckets.count()));
+    wire::SearchMetrics { completed_jobs, total_jobs, ..looked_at(answer) }
+}
+
+/// Samples of some buckets only, of the series that have any.
+pub(super) fn news(
+    answer: &TraceqlSeries,
+    buckets: &Buckets,
+    answered: Range<usize>,
+) -> Vec<wire::TimeSeries> {
+    let of = |series: &Series| wire::TimeSeries {
+        labels: labels(&series.labels),
+        samples: samples(series, buckets, answered.clone()),
+        exemplars: Vec::new(),
+    };
+    answer.series.iter().map(of).filter(|series| !series.samples.is_empty()).collect()
+}
+
 /// Leaves out what is beyond the number of series that was asked for; 0 is any number.
 pub(super) fn cut(series: &mut Vec<wire::TimeSeries>, series_max: usize, notes: &mut Notes) {
     if series_max > 0 && series.len() > series_max {
@@ -164,15 +201,19 @@ pub(super) fn cut(series: &mut Vec<wire::TimeSeries>, series_max: usize, notes: 
 
 /// A series with a sample for each bucket that has one, named by the bucket's end.
 pub(super) fn time_series(series: &Series, buckets: &Buckets) -> wire::TimeSeries {
-    let sample = |(bucket, value): (usize, &Option<f64>)| {
-        let timestamp_ms = millis(buckets.end(bucket));
-        value.map(|value| wire::Sample { timestamp_ms, value })
-    };
     wire::TimeSeries {
         labels: labels(&series.labels),
-        samples: series.samples.iter().enumerate().filter_map(sample).collect(),
+        samples: samples(series, buckets, 0..buckets.count()),
         exemplars: series.exemplars.iter().map(exemplar).collect(),
     }
+}
+
+fn samples(series: &Series, buckets: &Buckets, of: Range<usize>) -> Vec<wire::Sample> {
+    let sample = |bucket: usize| {
+        let value = series.samples.get(bucket).copied().flatten()?;
+        Some(wire::Sample { timestamp_ms: millis(buckets.end(bucket)), value })
+    };
+    of.filter_map(sample).collect()
 }
 
 /// The only number of a series; `None` where there is none.

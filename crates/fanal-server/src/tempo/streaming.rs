@@ -31,6 +31,9 @@ const PACKET_BYTES: usize = 1 << 20;
 /// How long what was found waits for more before it is sent.
 const DIFF_INTERVAL: Duration = Duration::from_millis(500);
 
+/// The first stretch of a range is this part of it: it shows how long the others take.
+const STRETCHES_FIRST: usize = 16;
+
 /// The service's name.
 pub(crate) const SERVICE: &str = "tempopb.StreamingQuerier";
 
@@ -204,32 +207,59 @@ fn search_question(asked: wire::SearchRequest) -> Result<SearchQuestion, Refusal
 }
 
 async fn metrics_query_range(State(app): State<Arc<App>>, request: Request) -> Response {
-    let work = async move |asked: wire::QueryRangeRequest, sender| {
-        let asked_max = cast::index(asked.max_series);
-        let question = MetricsQuestion::new(
-            &metrics::Asked {
-                query: asked.query,
-                start: asked.start,
-                end: asked.end,
-                step: (asked.instant != Some(true)).then_some(asked.step),
-                exemplars: asked.exemplars.into(),
-            },
-            app.given.clock.now_unix_nanos(),
-        );
-        let answered = question.map_err(told)?.ask(&app).await.map_err(told)?;
-        let (answer, buckets, mut notes) = answered;
+    let work = async move |asked: wire::QueryRangeRequest,
+                           sender: Sender<wire::QueryRangeResponse>| {
+        let series_max = cast::index(asked.max_series);
+        let asked = metrics::Asked {
+            query: asked.query,
+            start: asked.start,
+            end: asked.end,
+            step: (asked.instant != Some(true)).then_some(asked.step),
+            exemplars: asked.exemplars.into(),
+        };
+        let question = MetricsQuestion::new(&asked, app.given.clock.now_unix_nanos());
+        let (mut measuring, buckets, notes) = question.map_err(told)?.begin(&app);
+        let count = buckets.count();
+        let mut width = count.div_ceil(STRETCHES_FIRST);
+        let (mut sent, mut last, mut began) = (count, Instant::now(), Instant::now());
+        while app.ask(measuring.step(width)).await.map_err(told)? {
+            width = next_width(width, began.elapsed());
+            began = Instant::now();
+            let first = measuring.first_answered();
+            if last.elapsed() >= DIFF_INTERVAL {
+                // Buckets that are answered are final: clients put samples together by their times.
+                let mut series = metrics::news(measuring.answer(), &buckets, first..sent);
+                metrics::cut(&mut series, series_max, &mut Notes::default());
+                let metrics = metrics::progress(measuring.answer(), &buckets, count - first);
+                (sent, last) = (first, Instant::now());
+                for series in packets(series, Message::encoded_len) {
+                    let metrics = Some(metrics.clone());
+                    let news = wire::QueryRangeResponse { series, metrics, ..Default::default() };
+                    sender.send(news).await?;
+                }
+            }
+        }
+        let answer = measuring.into_answer();
+        let mut notes = metrics::with_answer(notes, &answer);
         let mut series: Vec<_> =
             answer.series.iter().map(|it| metrics::time_series(it, &buckets)).collect();
-        metrics::cut(&mut series, asked_max, &mut notes);
+        metrics::cut(&mut series, series_max, &mut notes);
         let write = |series, (status, message)| wire::QueryRangeResponse {
             series,
-            metrics: Some(metrics::looked_at(&answer)),
+            metrics: Some(metrics::progress(&answer, &buckets, count)),
             status,
             message,
         };
         send_last(series, Message::encoded_len, write, notes, &sender).await
     };
     stream(request, work).await
+}
+
+/// So many buckets that they take about half the time between two messages, as the stretch before has shown.
+fn next_width(width: usize, took: Duration) -> usize {
+    let (took, wanted) = (took.as_millis().max(1), (DIFF_INTERVAL / 2).as_millis());
+    let factor = usize::try_from(wanted / took).unwrap_or(1);
+    if factor > 0 { width.saturating_mul(factor) } else { (width / 2).max(1) }
 }
 
 async fn metrics_query_instant(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -284,5 +314,17 @@ mod tests {
         check(&[PACKET_BYTES, 1], &[1, 1]);
         check(&[3 * PACKET_BYTES, 1, 1], &[1, 2]);
         check(&[PACKET_BYTES / 2; 5], &[2, 2, 1]);
+    }
+
+    #[test]
+    fn stretches_take_about_as_long_as_messages_are_apart() {
+        let check = |width, millis, expect| {
+            assert_eq!(next_width(width, Duration::from_millis(millis)), expect);
+        };
+        check(10, 0, 2_500);
+        check(10, 50, 50);
+        check(10, 200, 10);
+        check(10, 600, 5);
+        check(1, 9_000, 1);
     }
 }

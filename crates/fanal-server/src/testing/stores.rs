@@ -1,22 +1,27 @@
-//! Stores that give no answers: what clients are told then.
+//! Stores that give no answers, or slow ones: what clients are told then.
 
 use fanal_model::{SpanBatch, TraceId};
 use fanal_storage::{
-    AggregateSpans, FindTraces, FoundTraces, Operation, Projection, SpanAggregates, SpanStore,
-    StoreError, StoreFuture, StoreStats, TenantId, TraceSpans,
+    AggregateSpans, FindTraces, FoundTraces, MemoryStore, Operation, Projection, SpanAggregates,
+    SpanStore, StoreError, StoreFuture, StoreStats, TenantId, TraceSpans,
 };
+use std::time::Duration;
 
-/// A store that never answers, or refuses every call.
+/// A store that never answers, or refuses every call, or counts spans slowly.
 #[derive(Debug)]
 pub(crate) enum MuteStore {
     Silent,
     Unavailable,
+    Slow(MemoryStore),
 }
+
+/// What a slow store takes for an answer.
+pub(crate) const SLOWNESS: Duration = Duration::from_millis(300);
 
 impl MuteStore {
     fn answer<'a, T: Send + 'a>(&self) -> StoreFuture<'a, T> {
         match self {
-            Self::Silent => Box::pin(std::future::pending()),
+            Self::Silent | Self::Slow(_) => Box::pin(std::future::pending()),
             Self::Unavailable => {
                 let message = "it is stopping".to_owned();
                 Box::pin(async { Err(StoreError::Unavailable { message }) })
@@ -26,8 +31,11 @@ impl MuteStore {
 }
 
 impl SpanStore for MuteStore {
-    fn append<'a>(&'a self, _: &'a TenantId, _: SpanBatch) -> StoreFuture<'a, ()> {
-        self.answer()
+    fn append<'a>(&'a self, tenant: &'a TenantId, batch: SpanBatch) -> StoreFuture<'a, ()> {
+        match self {
+            Self::Slow(store) => store.append(tenant, batch),
+            _ => self.answer(),
+        }
     }
 
     fn find_traces<'a>(&'a self, _: &'a TenantId, _: FindTraces) -> StoreFuture<'a, FoundTraces> {
@@ -36,10 +44,14 @@ impl SpanStore for MuteStore {
 
     fn aggregate<'a>(
         &'a self,
-        _: &'a TenantId,
-        _: AggregateSpans,
+        tenant: &'a TenantId,
+        request: AggregateSpans,
     ) -> StoreFuture<'a, SpanAggregates> {
-        self.answer()
+        let Self::Slow(store) = self else { return self.answer() };
+        Box::pin(async move {
+            tokio::time::sleep(SLOWNESS).await;
+            store.aggregate(tenant, request).await
+        })
     }
 
     fn traces<'a>(

@@ -71,6 +71,15 @@ impl Buckets {
         self
     }
 
+    /// So many of them from one on, as far as they go; at least one.
+    #[must_use]
+    pub fn part(mut self, first: usize, count: usize) -> Self {
+        let first = first.min(self.count.saturating_sub(1));
+        self.start += i128::try_from(first).unwrap_or(0) * i128::from(self.step);
+        self.count = count.clamp(1, (self.count - first).max(1));
+        self
+    }
+
     /// How many.
     pub fn count(&self) -> usize {
         self.count
@@ -146,6 +155,11 @@ mod tests {
             (None, Some(0), 130)
         );
         assert_eq!(buckets.not_after(200).count(), 2);
+        let part = |first, count| {
+            let part = buckets.part(first, count);
+            (part.count(), part.end(0))
+        };
+        assert_eq!((part(0, 2), part(1, 9), part(9, 0)), ((2, 120), (2, 180), (1, 240)));
     }
 
     #[test]
