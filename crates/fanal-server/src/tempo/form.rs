@@ -55,7 +55,8 @@ impl Form {
         let Some(text) = self.text(name) else { return Ok(None) };
         let wrong = |_| {
             let shown: String = text.chars().take(64).collect();
-            Refusal::parameter(name, format!("{name} is `{shown}`; give a whole number"))
+            let what = if ["start", "end"].contains(&name) { " of seconds since 1970" } else { "" };
+            Refusal::parameter(name, format!("{name} is `{shown}`; give a whole number{what}"))
         };
         text.parse().map(Some).map_err(wrong)
     }
@@ -158,8 +159,8 @@ mod tests {
         check("start=&end=9", Ok((0, u64::MAX)));
         check("start=5&end=9", Ok((5_000_000_000, 9_000_000_000)));
         check("start=9&end=9", Err("end 9 is not after start 9; swap them"));
-        check("start=-1&end=9", Err("start is `-1`; give a whole number"));
-        check("start=1.5&end=9", Err("start is `1.5`; give a whole number"));
+        check("start=-1&end=9", Err("start is `-1`; give a whole number of seconds since 1970"));
+        check("start=1.5&end=9", Err("start is `1.5`; give a whole number of seconds since 1970"));
     }
 
     #[test]

@@ -47,6 +47,14 @@ pub(super) struct Asked {
 impl MetricsQuestion {
     pub(super) fn new(asked: &Asked, now_unix_nanos: u64) -> Result<Self, Refusal> {
         let (start, end) = (asked.start, asked.end);
+        if asked.query.is_empty() {
+            let message = "q is missing; give a query, as in `{ } | rate()`";
+            return Err(Refusal::parameter("q", message));
+        }
+        if end <= start {
+            let message = "end is not after start; swap them, or leave both out for the last hour";
+            return Err(Refusal::parameter("end", message));
+        }
         if end.saturating_sub(start) > RANGE_NANOS_MAX {
             let message = "range is longer than 24 h, which is the longest of metrics; shorten it";
             return Err(Refusal::parameter("start", message));

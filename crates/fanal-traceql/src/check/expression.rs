@@ -6,6 +6,7 @@ use crate::ast::{
     RegexOperator, Static, UnaryOperator,
 };
 use crate::error::TextError;
+use crate::lexer::TokenKind;
 use crate::types::{self, ValueType};
 
 /// A filter asks something that is true or false.
@@ -141,9 +142,16 @@ fn unquoted(left: ValueType, right: &Expression) -> Option<&str> {
     let is_known = match left {
         ValueType::Status => fanal_model::StatusCode::parse(text).is_some(),
         ValueType::Kind => fanal_model::SpanKind::parse(text).is_some(),
+        ValueType::Duration => is_duration(text),
         _ => false,
     };
     is_known.then_some(text)
+}
+
+/// Whether a text would be a duration without its quotes.
+fn is_duration(text: &str) -> bool {
+    let tokens = crate::lexer::tokens(text).unwrap_or_default();
+    matches!(&*tokens, [token, _] if matches!(token.kind, TokenKind::Duration(_)))
 }
 
 /// Whether it compiles is looked at later, once for equal ones.

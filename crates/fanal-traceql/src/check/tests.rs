@@ -145,6 +145,10 @@ fn places_are_those_of_the_text() {
             "  |     ^",
         ]
     );
+    let text = "{ duration > \"1.5s\" }";
+    let error = compile(text).expect_err(text);
+    assert_eq!(error.help.as_deref(), Some("write `1.5s` without quotes"));
+    assert_eq!(compile("{ duration > \"long\" }").expect_err("no duration").help, None);
     let text = "{ status = \"ok\" }";
     let error = compile(text).expect_err(text);
     assert_eq!(

@@ -178,7 +178,14 @@ impl<'a> Lexer<'a> {
             let scopes = AttributeScope::ALL.iter().map(|scope| scope.prefix());
             let help = match suggest::nearest(with_point, scopes) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("begin with a point for spans and resources: `.{word}.…`"),
+                None => {
+                    let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+                    let behind: String =
+                        self.rest().chars().take_while(|c| is_name(*c)).take(40).collect();
+                    format!(
+                        "an attribute begins with a point or a scope: `.{word}{behind}` or `resource.{word}{behind}`"
+                    )
+                }
             };
             self.at += 1;
             return Err(TextError::syntax(self.span_from(start), message).help(help));

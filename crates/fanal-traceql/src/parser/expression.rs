@@ -294,7 +294,15 @@ impl Parser<'_> {
         match (self.word(), self.symbol()) {
             (Some("and" | "AND"), _) => error.help("did you mean `&&`?"),
             (Some("or" | "OR"), _) => error.help("did you mean `||`?"),
+            (Some("like" | "LIKE" | "contains" | "matches"), _) => {
+                error.help("texts are matched by a regular expression: `name =~ \"GET .*\"`")
+            }
+            (Some("in" | "IN"), _) => error.help("one of several texts is matched by `=~ \"a|b\"`"),
+            (Some("ns" | "us" | "µs" | "ms" | "s" | "m" | "h" | "d"), _) => {
+                error.help("a unit stands right behind its number, as in `100ms`")
+            }
             (_, Some("~")) => error.help("did you mean `=~`?"),
+            _ if self.peek().kind == TokenKind::End => error.help("close what is open"),
             _ => error,
         }
     }

@@ -84,7 +84,12 @@ impl Parser<'_> {
             }
             _ => MetricsFunction::Compare(Box::new(self.compare_arguments()?)),
         };
-        self.expect_symbol(")", "`)`")?;
+        let takes_nothing =
+            matches!(function, MetricsFunction::Rate | MetricsFunction::CountOverTime);
+        self.expect_symbol(")", "`)`").map_err(|error| match takes_nothing {
+            true => error.help(format!("`{word}()` counts by the step of the question")),
+            false => error,
+        })?;
         Ok(function)
     }
 

@@ -267,6 +267,23 @@ fn errors_say_where_what_and_what_instead() {
 }
 
 #[test]
+fn habits_of_other_languages_get_advice() {
+    let check = |text: &str, expect: &str| {
+        let error = parse(text).expect_err(text);
+        assert_eq!(error.help.as_deref(), Some(expect), "{text}: {error}");
+    };
+    let scope =
+        "an attribute begins with a point or a scope: `.service.name` or `resource.service.name`";
+    check("{ service.name = \"a\" }", scope);
+    check("{ } | rate() by (service.name)", scope);
+    check("{ duration > 100 ms }", "a unit stands right behind its number, as in `100ms`");
+    check("{ name like \"a\" }", "texts are matched by a regular expression: `name =~ \"GET .*\"`");
+    check("{ .a in (1, 2) }", "one of several texts is matched by `=~ \"a|b\"`");
+    check("{ name = \"x\"", "close what is open");
+    check("{ } | rate(5m)", "`rate()` counts by the step of the question");
+}
+
+#[test]
 fn errors_outside_filters_do_too() {
     check_error(
         "{ } | cuont() > 1",
