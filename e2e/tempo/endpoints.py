@@ -214,7 +214,7 @@ def traces(answer):
 
 
 def check_searches(tally, client):
-    """Searches by tags and by Tempo's client, and limits."""
+    """Searches by tags and by Tempo's client, limits and pages."""
     everything = [T3, T2, T1]
     tempo = {"by": "client", "arguments": ["{ }"]}
     stretch = [str(START), str(START + 30)]
@@ -236,6 +236,15 @@ def check_searches(tally, client):
     ]
     for (way, expected), answer in zip(cases, client.ask([way for way, _ in cases])):
         tally.equal(f"search by {shown(way)}", (answer["text"], answer["wrong"], traces(answer)), ("", "", expected))
+    found, after = [], {}
+    while True:
+        page = client.json(("/api/search", {"q": "{ }", "limit": 1, **after}), "SearchResponse")
+        found += traces(page)
+        cursor = page["notes"].get("fanal-cursor")
+        if not cursor or len(found) > 3:
+            break
+        after = {"cursor": cursor[0]}
+    tally.equal("a search goes on page by page", found, everything)
     answer = client.json(("/api/search", {"q": "{ resource.service.name = `desk` && status = error }"}), "SearchResponse")
     (trace,) = answer["messages"][0]["traces"]
     tally.equal("a trace that was found tells of itself", {key: trace[key] for key in trace if key != "spanSets"}, {

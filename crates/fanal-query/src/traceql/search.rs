@@ -125,6 +125,8 @@ pub struct TraceqlSearching {
     find_count: usize,
     /// The last trace that was looked at.
     looked_at: Option<TracePosition>,
+    /// Whether traces were fetched that a full page has no room for.
+    has_passed_over: bool,
     pub(super) spans_max: u64,
     /// Spans that were looked at whole before the rest is walked over in columns.
     pub(super) walk_from: u64,
@@ -162,6 +164,7 @@ impl QueryService {
             after: search.cursor.map(|cursor| cursor.0),
             find_count: search.limit.clamp(FIND_MIN, FIND_MAX),
             looked_at: None,
+            has_passed_over: false,
             spans_max: SPANS_LOOKED_AT_MAX,
             walk_from: WALK_FROM_SPANS,
             fetch_max: FETCH_MAX,
@@ -292,6 +295,7 @@ impl TraceqlSearching {
 
     fn look_at(&mut self, trace: TraceSpans) -> Result<(), QueryError> {
         if self.found.traces.len() >= self.search.limit {
+            self.has_passed_over = true;
             return Ok(());
         }
         let trace_id = trace.trace_id;
@@ -344,7 +348,7 @@ impl TraceqlSearching {
     /// Whether nothing more is to be found, or no more is allowed.
     fn is_over(&mut self) -> bool {
         let is_full = self.found.traces.len() >= self.search.limit;
-        let is_empty = self.waiting.is_empty() && self.is_exhausted;
+        let is_empty = self.waiting.is_empty() && self.is_exhausted && !self.has_passed_over;
         if is_full && !is_empty {
             self.found.next = self.found.traces.last().map(|last| Cursor(last.position));
         }
