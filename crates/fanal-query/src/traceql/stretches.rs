@@ -1,10 +1,10 @@
 //! Metrics in stretches of time, the newest first, for askers who show what is known so far.
 //!
 //! Asked by façades that stream. Only a query whose buckets have nothing to do with each other is answered in stretches, and only
-//! where the store counts it in columns; every other is one stretch. Invariant: what all stretches come to is what one question
-//! for the whole range would be answered.
+//! where the store counts it in columns; every other is one stretch. Invariant: all stretches come to the samples of one question for
+//! the whole range; the examples among them may be others.
 
-use super::cells::SERIES_MAX;
+use super::cells::groups_max;
 use super::columns::Asked;
 use super::columns::count::Counter;
 use super::metrics::{TraceqlMetrics, TraceqlSeries};
@@ -33,7 +33,9 @@ pub struct TraceqlMeasuring {
     places: HashMap<String, usize>,
     /// Traces that are examples: each is one of one series.
     exemplars: HashSet<TraceId>,
-    series_left_out: usize,
+    /// Most series, so that their samples are no more than may be.
+    series_max: usize,
+    has_left_out: bool,
 }
 
 /// A sample of a bucket without spans.
@@ -52,11 +54,12 @@ impl QueryService {
             tenant: tenant.clone(),
             empty: empty(&request),
             left: request.buckets.count(),
+            series_max: groups_max(&MetricsFunction::Rate, &request.buckets),
             request,
             answer: TraceqlSeries::default(),
             places: HashMap::new(),
             exemplars: HashSet::new(),
-            series_left_out: 0,
+            has_left_out: false,
         }
     }
 }
@@ -79,11 +82,11 @@ impl TraceqlMeasuring {
             Some(empty) => self.add(found, first..first + width, empty),
             None => self.answer = found,
         }
-        if self.left == 0 && self.series_left_out > 0 {
+        if self.left == 0 && self.has_left_out {
             self.answer.partial.push(format!(
-                "answer has the {SERIES_MAX} series it may have; {} further series are left out; \
-                 add conditions, or group by fewer attributes",
-                self.series_left_out
+                "answer has the {} series it may have, further ones are left out; \
+                 add conditions, group by fewer attributes or take a wider step",
+                self.series_max
             ));
         }
         Ok(self.left > 0)
@@ -112,11 +115,13 @@ impl TraceqlMeasuring {
         }
         for series in found.series {
             let Some(place) = self.place_of(&series, stretch.start, empty) else {
-                self.series_left_out += 1;
+                self.has_left_out = true;
                 continue;
             };
             let whole = &mut self.answer.series[place];
-            whole.samples[stretch.clone()].copy_from_slice(&series.samples);
+            for (sample, found) in whole.samples[stretch.clone()].iter_mut().zip(series.samples) {
+                *sample = found;
+            }
             let (exemplars, room) = (&mut self.exemplars, self.request.exemplars);
             let mut own = series.exemplars;
             own.retain(|it| exemplars.len() < room && exemplars.insert(it.trace_id));
@@ -138,7 +143,7 @@ impl TraceqlMeasuring {
             return Some(*place);
         }
         let place = self.answer.series.len();
-        if place >= SERIES_MAX {
+        if place >= self.series_max {
             return None;
         }
         self.places.insert(labels, place);

@@ -5,6 +5,7 @@ use crate::ast::{
     Compare, ComparisonOperator, Located, MetricsAggregate, MetricsExpression, MetricsFunction,
     MetricsPipeline, MetricsQuery, OverTime, Pipeline, SecondStage,
 };
+use crate::error::TextError;
 use crate::lexer::TokenKind;
 use crate::value;
 
@@ -84,12 +85,13 @@ impl Parser<'_> {
             }
             _ => MetricsFunction::Compare(Box::new(self.compare_arguments()?)),
         };
-        let takes_nothing =
-            matches!(function, MetricsFunction::Rate | MetricsFunction::CountOverTime);
-        self.expect_symbol(")", "`)`").map_err(|error| match takes_nothing {
-            true => error.help(format!("`{word}()` counts by the step of the question")),
-            false => error,
-        })?;
+        let advise = |error: TextError| match word.as_str() {
+            "rate" | "count_over_time" => {
+                error.help(format!("`{word}()` counts by the step of the question"))
+            }
+            _ => error,
+        };
+        self.expect_symbol(")", "`)`").map_err(advise)?;
         Ok(function)
     }
 
