@@ -64,9 +64,11 @@ class Demo:
         self.client = Client(program, self.server.addresses["tempo"])
         self.spans = self.fetch()
         starts = [span.start for span in self.spans]
-        # Whole minutes, which hold all spans and are over.
+        # Whole minutes, which hold all spans; the last is over soon, and only then in answers.
         self.start = min(starts) // 60_000_000_000 * 60
-        self.end = self.start + 60 * ((max(starts) - min(starts)) // 60_000_000_000 + 2)
+        self.end = max(starts) // 60_000_000_000 * 60 + 60
+        while time.time() <= self.end:
+            time.sleep(0.2)
         self.range = {"start": self.start, "end": self.end}
 
     def fetch(self):
