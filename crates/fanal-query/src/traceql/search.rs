@@ -36,8 +36,10 @@ pub const SPANS_LOOKED_AT_MAX: u64 = 5_000_000;
 /// A span of a trace that touches the range starts at most so long before or behind it, in nanoseconds.
 pub(super) const REACH_NANOS: u64 = 3_600_000_000_000;
 
-/// Spans of whole traces that are worth looking at before all others are walked over in columns.
-const WALK_FROM_SPANS: u64 = 20_000;
+/// Spans of whole traces that are worth looking at before a rare span is looked for, which is cheap, and before all others
+/// are walked over in columns, which takes as long as about so many at a few million stored ones.
+const RARE_FROM_SPANS: u64 = 2_000;
+const WALK_FROM_SPANS: u64 = 40_000;
 
 /// Traces that are asked for at a time: the first may be enough.
 const FIND_MIN: usize = 20;
@@ -108,6 +110,17 @@ pub struct TraceqlFound {
     pub scanned: ScanCounts,
 }
 
+/// How the traces that wait were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sifted {
+    /// Page by page.
+    No,
+    /// The same; no span that is needed is rare.
+    Rare,
+    /// By a walk over all that is left.
+    Walked,
+}
+
 /// A search that goes on.
 #[derive(Debug)]
 pub struct TraceqlSearching {
@@ -120,14 +133,15 @@ pub struct TraceqlSearching {
     waiting: VecDeque<TracePosition>,
     after: Option<TracePosition>,
     is_exhausted: bool,
-    /// Whether the traces that wait, and no others, were found by a walk over all that is left.
-    is_walked: bool,
+    sifted: Sifted,
     find_count: usize,
     /// The last trace that was looked at.
     looked_at: Option<TracePosition>,
     /// Whether traces were fetched that a full page has no room for.
     has_passed_over: bool,
     pub(super) spans_max: u64,
+    /// Spans that were looked at whole before a rare span is looked for that is needed.
+    pub(super) rare_from: u64,
     /// Spans that were looked at whole before the rest is walked over in columns.
     pub(super) walk_from: u64,
     pub(super) fetch_max: usize,
@@ -158,7 +172,7 @@ impl QueryService {
             service: self.clone(),
             tenant: tenant.clone(),
             is_exhausted: conditions.is_none(),
-            is_walked: false,
+            sifted: Sifted::No,
             conditions,
             waiting: VecDeque::new(),
             after: search.cursor.map(|cursor| cursor.0),
@@ -166,6 +180,7 @@ impl QueryService {
             looked_at: None,
             has_passed_over: false,
             spans_max: SPANS_LOOKED_AT_MAX,
+            rare_from: RARE_FROM_SPANS,
             walk_from: WALK_FROM_SPANS,
             fetch_max: FETCH_MAX,
             evaluation: Warnings::default(),
@@ -179,10 +194,7 @@ impl TraceqlSearching {
     /// Goes on for a while; `false` once the answer is complete.
     pub async fn step(&mut self) -> Result<bool, QueryError> {
         if self.waiting.is_empty() && !self.is_exhausted {
-            match self.walk_plan() {
-                Some((asked, program)) => self.walk(asked, program).await?,
-                None => self.find().await?,
-            }
+            self.find_or_sift().await?;
         }
         let chunk = self.waiting.len().min(self.fetch_max);
         let chunk: Vec<TracePosition> = self.waiting.drain(..chunk).collect();
@@ -214,30 +226,51 @@ impl TraceqlSearching {
         self.found
     }
 
-    /// How to look at all that is left in columns, once looking at whole traces has shown that few of them will do.
-    fn walk_plan(&self) -> Option<(Asked, Program)> {
-        let is_rare = self.found.inspected_spans >= self.walk_from;
-        let Body::Search(query) = &self.search.query.query().body else { return None };
-        if self.is_walked || !is_rare {
-            return None;
-        }
+    /// Finds more traces: page by page, until looking at whole traces has shown that few of them will do.
+    async fn find_or_sift(&mut self) -> Result<(), QueryError> {
+        let looked_at = self.found.inspected_spans;
+        let is_next = match self.sifted {
+            Sifted::No => looked_at >= self.rare_from,
+            Sifted::Rare => looked_at >= self.walk_from,
+            Sifted::Walked => false,
+        };
         let mut asked = Asked::default();
-        let program = Program::of_query(query, &mut asked)?;
-        Some((asked, program))
+        let program = match &self.search.query.query().body {
+            Body::Search(query) if is_next => Program::of_query(query, &mut asked),
+            _ => None,
+        };
+        let Some(program) = program else { return self.find().await };
+        if self.sifted == Sifted::No && self.find_rare(&asked, program.needed()).await? {
+            return Ok(());
+        }
+        if self.found.inspected_spans >= self.walk_from {
+            return self.walk(asked, program).await;
+        }
+        self.find().await
+    }
+
+    /// Earliest and latest start of spans of traces that touch the range.
+    fn reach(&self) -> (u64, u64) {
+        let (start, end) = (self.search.start_unix_nanos, self.search.end_unix_nanos);
+        (start.saturating_sub(REACH_NANOS), end.saturating_add(REACH_NANOS))
+    }
+
+    /// Whether few traces have a span that is needed; these wait then, and are all.
+    async fn find_rare(&mut self, asked: &Asked, needed: u64) -> Result<bool, QueryError> {
+        self.sifted = Sifted::Rare;
+        let store = (&self.service, &self.tenant);
+        let rare = rarest::find(store, (asked, needed), self.reach(), FIND_MAX, self.after).await?;
+        self.note(rare.warnings, rare.scanned);
+        let Some(traces) = rare.traces else { return Ok(false) };
+        self.is_exhausted = true;
+        self.wait_for(traces);
+        Ok(true)
     }
 
     async fn walk(&mut self, asked: Asked, program: Program) -> Result<(), QueryError> {
         let (start, end) = (self.search.start_unix_nanos, self.search.end_unix_nanos);
-        let (first, last) = (start.saturating_sub(REACH_NANOS), end.saturating_add(REACH_NANOS));
-        let (store, needed) = ((&self.service, &self.tenant), (&asked, program.needed()));
-        let rare = rarest::find(store, needed, (first, last), FIND_MAX, self.after).await?;
-        self.note(rare.warnings, rare.scanned);
-        self.is_walked = true;
-        if let Some(traces) = rare.traces {
-            self.is_exhausted = true;
-            self.wait_for(traces);
-            return Ok(());
-        }
+        let (first, last) = self.reach();
+        self.sifted = Sifted::Walked;
         let count_max = self.search.limit.saturating_add(1);
         let request = WalkTraces {
             start_min_unix_nanos: first,
@@ -271,10 +304,11 @@ impl TraceqlSearching {
 
     async fn find(&mut self) -> Result<(), QueryError> {
         let Some(conditions) = &self.conditions else { return Ok(()) };
+        let (first, last) = self.reach();
         let request = FindTraces {
             conditions: conditions.clone(),
-            start_min_unix_nanos: self.search.start_unix_nanos.saturating_sub(REACH_NANOS),
-            start_max_unix_nanos: self.search.end_unix_nanos.saturating_add(REACH_NANOS),
+            start_min_unix_nanos: first,
+            start_max_unix_nanos: last,
             limit: self.find_count,
             after: self.after,
         };
