@@ -5,6 +5,7 @@
 
 use super::trace::Span;
 use fanal_model::{SpanId, SpanKind};
+use std::collections::BTreeMap;
 
 /// The tree of a trace; spans by their position.
 #[derive(Debug, Clone, Default)]
@@ -39,8 +40,12 @@ pub(super) struct Numbers {
 impl Tree {
     /// The tree of spans that are ordered by start and id.
     pub(super) fn of(spans: &[Span]) -> Self {
+        let mut by_id: BTreeMap<SpanId, Vec<usize>> = BTreeMap::new();
+        for (position, span) in spans.iter().enumerate() {
+            by_id.entry(span.span_id).or_default().push(position);
+        }
         let mut parents: Vec<Option<usize>> =
-            (0..spans.len()).map(|child| parent_of(spans, child)).collect();
+            spans.iter().map(|child| parent_of(spans, &by_id, child)).collect();
         let mut families: Vec<Family> = Vec::new();
         for (position, span) in spans.iter().enumerate() {
             families.push(match parents[position] {
@@ -70,15 +75,13 @@ impl Tree {
 
 /// The span that a span names as its parent. Where several have that id (Zipkin's shared spans), a server's span hangs under
 /// the client's half and any other under the server's half; else under the first.
-fn parent_of(spans: &[Span], child: usize) -> Option<usize> {
-    let id = spans[child].parent_span_id;
+fn parent_of(spans: &[Span], by_id: &BTreeMap<SpanId, Vec<usize>>, child: &Span) -> Option<usize> {
+    let id = child.parent_span_id;
     if id.is_zero() {
         return None;
     }
-    let candidates: Vec<usize> =
-        (0..spans.len()).filter(|&position| spans[position].span_id == id).collect();
-    let wanted =
-        if spans[child].kind == SpanKind::Server { SpanKind::Client } else { SpanKind::Server };
+    let candidates = by_id.get(&id)?;
+    let wanted = if child.kind == SpanKind::Server { SpanKind::Client } else { SpanKind::Server };
     let half = candidates.iter().find(|&&position| spans[position].kind == wanted);
     let half = half.filter(|_| candidates.len() > 1);
     half.or(candidates.first()).copied()
