@@ -92,8 +92,12 @@ pub(super) fn hostile(server: &Server, millions: &str, report: &mut Report) -> R
     std::thread::scope(|scope| {
         let arriving = scope.spawn(|| {
             let mut refused = 0.0;
+            // Each round has a seed of its own: the same traces again would grow without end.
+            let mut seed = 1_000;
             while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
-                let flags = ["--rate", ARRIVING, "--duration", "5s", "--seed", "9"];
+                seed += 1;
+                let text = seed.to_string();
+                let flags = ["--rate", ARRIVING, "--duration", "5s", "--seed", &text];
                 let loaded = server.load(&flags)?;
                 refused += super::number(&loaded, "given_up_spans")?;
             }
