@@ -5,7 +5,7 @@
 
 use super::field::Field;
 use super::program::Program;
-use super::whole::{Whole, without_duplicates};
+use super::whole::{self, Whole};
 use crate::traceql::cells::{Cell, Cells, groups_max, power_of};
 use fanal_storage::{ReadValues, TraceVisitor, WalkValues, WalkedTrace};
 use fanal_traceql::ast::{Attribute, MetricsPipeline};
@@ -17,7 +17,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
 /// Most fields of `by()`.
-pub(in crate::traceql) const FIELDS_MAX: usize = 8;
+const FIELDS_MAX: usize = 8;
 
 /// The numbers of the fields of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -157,18 +157,11 @@ impl TraceVisitor for Counter {
         let values = values.read();
         let mut counts = Counts::default();
         let (mut looked_at, mut divisions) = (0, 0);
-        for trace in traces {
-            let met = trace.spans.iter().fold(0, |all, span| all | span.met);
-            if met & self.needed != self.needed {
-                continue;
-            }
+        whole::each(traces, &values, self.needed, |_, whole| {
             looked_at += 1;
-            let distinct = without_duplicates(trace.spans);
-            let spans = distinct.as_deref().unwrap_or(trace.spans);
-            let whole = Whole::new(spans, &values);
-            self.count(&whole, &mut counts);
+            self.count(whole, &mut counts);
             divisions += u64::from(whole.has_divided_by_zero());
-        }
+        });
         drop(values);
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.traces += looked_at;

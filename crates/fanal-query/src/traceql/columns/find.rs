@@ -1,7 +1,7 @@
 //! Search over a walk: the newest traces in which a program finds spans.
 
 use super::program::Program;
-use super::whole::{Whole, without_duplicates};
+use super::whole::{self, Whole};
 use fanal_storage::{TracePosition, TraceVisitor, WalkValues, WalkedTrace};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -50,19 +50,10 @@ impl TraceVisitor for Finder {
     fn visit(&self, traces: &[WalkedTrace<'_>], values: &WalkValues) {
         let values = values.read();
         let mut own = Vec::new();
-        for trace in traces {
-            let met = trace.spans.iter().fold(0, |all, span| all | span.met);
-            if met & self.needed != self.needed {
-                continue;
-            }
-            let distinct = without_duplicates(trace.spans);
-            let whole = Whole::new(distinct.as_deref().unwrap_or(trace.spans), &values);
-            if let Some(position) = self.position(trace, &whole)
-                && self.wanted.program.is_found(&whole)
-            {
-                own.push(position);
-            }
-        }
+        whole::each(traces, &values, self.needed, |trace, whole| {
+            let position = self.position(trace, whole);
+            own.extend(position.filter(|_| self.wanted.program.is_found(whole)));
+        });
         drop(values);
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.extend(own);

@@ -4,7 +4,7 @@ use super::Asked;
 use super::field::Field;
 use super::program::Program;
 use super::test::Test;
-use super::whole::{Whole, without_duplicates};
+use super::whole::{self, Whole};
 use fanal_storage::{ReadValues, TraceVisitor, WalkValues, WalkedTrace};
 use fanal_traceql::ast::{Attribute, Compare, Intrinsic, Pipeline};
 use fanal_traceql::eval::Buckets;
@@ -84,23 +84,17 @@ impl TraceVisitor for Sides {
     fn visit(&self, traces: &[WalkedTrace<'_>], values: &WalkValues) {
         let values = values.read();
         let mut counts = HashMap::<Place, u64, RandomState>::default();
-        for trace in traces {
-            let met = trace.spans.iter().fold(0, |all, span| all | span.met);
-            if met & self.needed() != self.needed() {
-                continue;
-            }
-            let distinct = without_duplicates(trace.spans);
-            let whole = Whole::new(distinct.as_deref().unwrap_or(trace.spans), &values);
-            self.program.each_matched(&whole, &mut |place| {
+        whole::each(traces, &values, self.needed(), |_, whole| {
+            self.program.each_matched(whole, &mut |place| {
                 let start = whole.spans[place].start_unix_nanos;
                 let Some(bucket) = self.buckets.bucket_of(start) else { return };
-                let is_selected = self.is_selected(&whole, place);
+                let is_selected = self.is_selected(whole, place);
                 for (number, field) in self.fields.iter().enumerate() {
-                    let value = field.number(&whole, place);
+                    let value = field.number(whole, place);
                     *counts.entry((number, value, is_selected, bucket)).or_default() += 1;
                 }
             });
-        }
+        });
         drop(values);
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         for (place, spans) in counts {

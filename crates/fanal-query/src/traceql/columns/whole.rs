@@ -1,7 +1,7 @@
 //! A whole trace of a walk, with what is found out about it once somebody asks.
 
 use super::tree::Tree;
-use fanal_storage::{ReadValues, WalkedSpan};
+use fanal_storage::{ReadValues, WalkedSpan, WalkedTrace};
 use std::cell::{Cell, OnceCell};
 
 /// A trace in columns. Positions of spans are those of the walk.
@@ -17,7 +17,7 @@ pub(super) struct Whole<'a> {
 
 impl<'a> Whole<'a> {
     /// Of spans without exact duplicates.
-    pub(super) fn new(spans: &'a [WalkedSpan], values: &'a ReadValues<'a>) -> Self {
+    fn new(spans: &'a [WalkedSpan], values: &'a ReadValues<'a>) -> Self {
         let (tree, times, root) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         Self { spans, values, tree, times, root, has_divided_by_zero: Cell::new(false) }
     }
@@ -63,6 +63,20 @@ impl<'a> Whole<'a> {
     }
 }
 
+/// Hands out the traces that meet what is needed, without exact duplicates of spans.
+pub(super) fn each<'t>(
+    traces: &'t [WalkedTrace<'t>],
+    values: &ReadValues<'_>,
+    needed: u64,
+    mut take: impl FnMut(&WalkedTrace<'_>, &Whole<'_>),
+) {
+    let met = |trace: &WalkedTrace<'_>| trace.spans.iter().fold(0, |all, span| all | span.met);
+    for trace in traces.iter().filter(|trace| met(trace) & needed == needed) {
+        let distinct = without_duplicates(trace.spans);
+        take(trace, &Whole::new(distinct.as_deref().unwrap_or(trace.spans), values));
+    }
+}
+
 /// The order of spans in a trace.
 pub(super) fn order(span: &WalkedSpan) -> (u64, fanal_model::SpanId) {
     (span.start_unix_nanos, span.span_id)
@@ -87,7 +101,7 @@ fn may_repeat(spans: &[WalkedSpan]) -> bool {
 }
 
 /// Without exact duplicates; `None` where there are none.
-pub(super) fn without_duplicates(spans: &[WalkedSpan]) -> Option<Vec<WalkedSpan>> {
+fn without_duplicates(spans: &[WalkedSpan]) -> Option<Vec<WalkedSpan>> {
     if !may_repeat(spans) {
         return None;
     }
