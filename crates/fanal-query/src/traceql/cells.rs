@@ -4,8 +4,8 @@
 //! spans; beyond [`groups_max`] series, spans of others are counted as left out.
 
 use fanal_base::cast;
-use fanal_traceql::ast::{Located, MetricsFunction, OverTime};
-use fanal_traceql::eval::{Buckets, Label, NAME_KEY, Series};
+use fanal_traceql::ast::{Attribute, Located, MetricsFunction, OverTime};
+use fanal_traceql::eval::{Buckets, Label, NAME_KEY, Series, label_value};
 use fanal_traceql::value::Value;
 use foldhash::fast::RandomState;
 use std::collections::hash_map::Entry;
@@ -161,6 +161,19 @@ pub(super) fn power_of(value: &Value) -> Option<i32> {
 #[expect(clippy::cast_possible_truncation, reason = "logarithms of floats are within 1100 of 0")]
 fn rounded_up(number: f64) -> i32 {
     number.ceil() as i32
+}
+
+/// The labels of a series by the values of its fields. Nil has no label; where all are nil, the first says so.
+pub(super) fn labels<'f>(fields: impl Iterator<Item = (&'f Attribute, Value)>) -> Vec<Label> {
+    let mut fields = fields.peekable();
+    let first = fields.peek().map(|(field, _)| field.to_string());
+    let label =
+        |(field, value): (&Attribute, Value)| Some((field.to_string(), label_value(value)?));
+    let mut labels: Vec<Label> = fields.filter_map(label).collect();
+    if labels.is_empty() {
+        labels.extend(first.map(|field| (field, Value::String("nil".to_owned()))));
+    }
+    labels
 }
 
 impl Cells {

@@ -4,7 +4,7 @@
 //! evaluated on whole traces, page by page. Invariant: both ways give the same numbers, and where a limit or a lost part
 //! left spans out, the answer says so.
 
-use super::cells::{Cell, Cells, NANOS_PER_SECOND, power_of};
+use super::cells::{Cell, Cells, NANOS_PER_SECOND, labels, power_of};
 use super::columns::Asked;
 use super::columns::count::Counter;
 use super::columns::sides::Sides;
@@ -30,7 +30,7 @@ use fanal_traceql::ast::{
     MetricsPipeline,
 };
 use fanal_traceql::check::{Checked, is_never_true};
-use fanal_traceql::eval::{self, Buckets, Label, Series, Warnings};
+use fanal_traceql::eval::{self, Buckets, Series, Warnings};
 use fanal_traceql::types::ValueType;
 use fanal_traceql::value::Value;
 use std::sync::Arc;
@@ -387,7 +387,8 @@ impl Run<'_> {
             }
             Counts::Cells(cells) => cells,
         };
-        let labels = labels(trace, position, &query.aggregate.by);
+        let by = query.aggregate.by.iter().map(|by| &by.item);
+        let labels = labels(by.map(|field| (field, eval::field(trace, position, field))));
         let Some(cell) = cells.at(labels, bucket) else {
             cells.left_out += 1;
             return;
@@ -403,19 +404,6 @@ fn measure(value: &Value, cell: &mut Cell) {
     if let Some(number) = value.as_float() {
         cell.add_number(number, power_of(value));
     }
-}
-
-/// Nil has no label; where all are nil, the first says so.
-fn labels(trace: &eval::Trace, position: usize, by: &[Located<Attribute>]) -> Vec<Label> {
-    let label = |field: &Located<Attribute>| {
-        let value = eval::field(trace, position, &field.item);
-        Some((field.item.to_string(), eval::label_value(value)?))
-    };
-    let mut labels: Vec<Label> = by.iter().filter_map(label).collect();
-    if let (true, Some(first)) = (labels.is_empty(), by.first()) {
-        labels.push((first.item.to_string(), Value::String("nil".to_owned())));
-    }
-    labels
 }
 
 /// What samples are divided by: durations count in seconds.

@@ -3,7 +3,7 @@
 //! Asked by [`super::metrics`], which looks at whole traces where this cannot tell.
 
 use super::bounds::Bounds;
-use super::cells::{Cell, Cells, groups_max};
+use super::cells::{Cell, Cells, groups_max, labels};
 use fanal_base::cast;
 use fanal_model::Value as ModelValue;
 use fanal_storage::{
@@ -11,9 +11,9 @@ use fanal_storage::{
 };
 use fanal_traceql::ast::{
     Attribute, AttributeScope, Compare, Filter, Intrinsic, MetricsFunction, MetricsPipeline,
-    OverTime, Pipeline, SERVICE_NAME, SpansetExpression, Stage,
+    OverTime, Pipeline, SpansetExpression, Stage,
 };
-use fanal_traceql::eval::{Buckets, Label, label_value};
+use fanal_traceql::eval::{Buckets, Label};
 use fanal_traceql::value::Value;
 
 /// A question to the store in place of a pipeline.
@@ -152,27 +152,17 @@ impl Pushdown {
         }
     }
 
-    /// Nil has no label; where all are nil, the first says so.
     fn labels(&self, values: &[Option<ModelValue>]) -> Vec<Label> {
-        let label = |(field, value): (&Attribute, &Option<ModelValue>)| {
-            let value = value.as_ref().map_or(Value::Nil, Value::from);
-            let value = match value {
-                Value::Nil if is_service(field) => Value::String(String::new()),
-                value => value,
-            };
-            Some((field.to_string(), label_value(value)?))
+        let value = |field: &Attribute, told: &Option<ModelValue>| match told
+            .as_ref()
+            .map_or(Value::Nil, Value::from)
+        {
+            Value::Nil if field.is_service_name() => Value::String(String::new()),
+            value => value,
         };
-        let mut labels: Vec<Label> = self.fields.iter().zip(values).filter_map(label).collect();
-        if let (true, Some(first)) = (labels.is_empty(), self.fields.first()) {
-            labels.push((first.to_string(), Value::String("nil".to_owned())));
-        }
-        labels
+        let fields = self.fields.iter().zip(values);
+        labels(fields.map(|(field, told)| (field, value(field, told))))
     }
-}
-
-fn is_service(field: &Attribute) -> bool {
-    matches!(field, Attribute::Named { name, .. } if name == SERVICE_NAME)
-        && field.is_service_name()
 }
 
 fn add_tally(tally: &Tally, function: &MetricsFunction, cell: &mut Cell) {

@@ -6,11 +6,10 @@
 use super::field::Field;
 use super::program::Program;
 use super::whole::{self, Whole};
-use crate::traceql::cells::{Cell, Cells, groups_max, power_of};
+use crate::traceql::cells::{Cell, Cells, groups_max, labels, power_of};
 use fanal_storage::{ReadValues, TraceVisitor, WalkValues, WalkedTrace};
 use fanal_traceql::ast::{Attribute, MetricsPipeline};
-use fanal_traceql::eval::{Buckets, Label, label_value};
-use fanal_traceql::value::Value;
+use fanal_traceql::eval::{Buckets, Label};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -139,16 +138,9 @@ impl Counter {
         (found.traces, found.divisions_by_zero)
     }
 
-    /// Nil has no label; where all are nil, the first says so.
     fn labels(&self, numbers: &Numbers, values: &ReadValues<'_>) -> Vec<Label> {
-        let label = |((field, place), &number): (&(Attribute, Field), &u64)| {
-            Some((field.to_string(), label_value(place.of_number(number, values))?))
-        };
-        let mut labels: Vec<Label> = self.by.iter().zip(&numbers.0).filter_map(label).collect();
-        if let (true, Some((first, _))) = (labels.is_empty(), self.by.first()) {
-            labels.push((first.to_string(), Value::String("nil".to_owned())));
-        }
-        labels
+        let fields = self.by.iter().zip(&numbers.0);
+        labels(fields.map(|((field, place), &number)| (field, place.of_number(number, values))))
     }
 }
 
